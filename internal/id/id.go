@@ -2,7 +2,9 @@
 package id
 
 import (
+	"crypto/sha256"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -31,4 +33,13 @@ func Is(prefix, text string) bool {
 	}
 	_, err := ulid.ParseStrict(rest)
 	return err == nil
+}
+
+// Derived is an id that follows from a fact and its time, so that writing the fact's row twice writes it once.
+func Derived(prefix string, at time.Time, fact string) string {
+	sum := sha256.Sum256([]byte(fact))
+	var u ulid.ULID
+	_ = u.SetTime(ulid.Timestamp(at)) // fails only after the year 10889
+	copy(u[6:], sum[:10])
+	return prefix + u.String()
 }

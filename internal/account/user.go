@@ -1,0 +1,69 @@
+// Package account holds the users: who they are, what they may, and their passwords.
+package account
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+// The roles. Every user has RoleUser.
+const (
+	RoleUser      = "user"
+	RoleModerator = "moderator"
+	RoleAdmin     = "admin"
+)
+
+// User is an account as it is stored.
+type User struct {
+	ID              string    `json:"id"`
+	Version         int       `json:"-"` // of the record; a replace is a compare-and-set on it
+	Email           string    `json:"email"`
+	Name            string    `json:"name"`
+	PasswordHash    string    `json:"password_hash,omitempty"` // PHC string of argon2id, or bcrypt; "" when there is none
+	Roles           []string  `json:"roles"`
+	Disabled        bool      `json:"disabled,omitempty"`
+	EmailVerifiedAt time.Time `json:"email_verified_at,omitzero"`
+	Epoch           int       `json:"epoch"`        // rises with roles and standing: older access tokens are stale
+	AuthVersion     int       `json:"auth_version"` // rises with password, standing and factors: a sign-in that began before fails
+	CreatedAt       time.Time `json:"created_at"`
+	ChangedAt       time.Time `json:"-"` // the store's clock when roles, factors, name or standing last changed
+}
+
+// Has tells whether the user has the role.
+func (u User) Has(role string) bool { return slices.Contains(u.Roles, role) }
+
+// Staff tells whether the user is moderator or admin.
+func (u User) Staff() bool { return u.Has(RoleModerator) || u.Has(RoleAdmin) }
+
+// Admins is the one record that guards the last admin: the ids of the users with the role, at least.
+type Admins struct {
+	Version int
+	IDs     []string
+}
+
+// Query selects users for a list, newest first.
+type Query struct {
+	Q      string // the beginning of a word of address or name, in any case, or a whole id
+	Role   string
+	Online *bool  // with a session that is, or is not, online as last written
+	Cursor string // of the page before; "" for the first
+	Limit  int
+}
+
+// Page is a part of a list of users.
+type Page struct {
+	Users []User
+	Next  string // the cursor of the next page, "" at the end
+	Total int
+}
+
+// Errors of accounts.
+var (
+	ErrEmailTaken         = &fault.Error{Kind: fault.Conflict, Code: "email_taken"}
+	ErrLastAdmin          = &fault.Error{Kind: fault.Conflict, Code: "last_admin", Detail: "the last admin keeps the role and stays enabled"}
+	ErrInvalidCredentials = &fault.Error{Kind: fault.Unauthenticated, Code: "invalid_credentials"}
+	ErrWeakPassword       = &fault.Error{Kind: fault.Invalid, Code: "weak_password", Detail: "this password is among the most common ones"}
+	ErrSignupClosed       = &fault.Error{Kind: fault.Forbidden, Code: "forbidden", Detail: "registration is closed"}
+)

@@ -1,0 +1,25 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps sessions. All of it is safe for concurrent use on any number of nodes.
+type Store interface {
+	// InsertSession stores a new session, traces included, as version 1, stamped with the store's clock.
+	InsertSession(ctx context.Context, s Session) (Session, error)
+	// Session answers fault.ErrNotFound when there is none; ended ones are there until they are purged.
+	Session(ctx context.Context, id string) (Session, error)
+	// ReplaceSession stores s, without its traces, as version s.Version+1 in one compare-and-set: of any number of
+	// concurrent callers with the same version exactly one wins, the others get fault.ErrMoved. With stamp,
+	// ChangedAt becomes the store's clock, and followers will see the change.
+	ReplaceSession(ctx context.Context, s Session, stamp bool) (Session, error)
+	// SessionsOf are the user's sessions that have not ended, and those of also that have, in any order.
+	SessionsOf(ctx context.Context, userID string, also ...string) ([]Session, error)
+	// DueSessions are up to limit sessions that have not ended although now is past their end.
+	DueSessions(ctx context.Context, now time.Time, limit int) ([]Session, error)
+	// Touch writes traces, in one batch. Sessions that are gone are skipped.
+	Touch(ctx context.Context, traces []Trace) error
+	ListSessions(ctx context.Context, q Query) (Page, error)
+}
