@@ -1,0 +1,101 @@
+// Package access decides whether an access token is good here and now, from memory alone: its signature and claims,
+// then what this node knows of ended sessions and changed claims.
+package access
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/revocation"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
+	"github.com/gatehouse-dev/gatehouse/internal/token"
+)
+
+// Principal is who a request or a socket acts for, as a good credential says.
+type Principal struct {
+	UserID     string
+	SessionID  string
+	Roles      []string
+	AAL        int
+	AuthTime   time.Time
+	Epoch      int
+	Generation int
+	Issued     time.Time
+	Expires    time.Time
+}
+
+// Has tells whether the principal has the role.
+func (p Principal) Has(role string) bool { return slices.Contains(p.Roles, role) }
+
+// Staff tells whether the principal is moderator or admin.
+func (p Principal) Staff() bool { return p.Has(account.RoleModerator) || p.Has(account.RoleAdmin) }
+
+// Guard checks access tokens. All fields are set before use and not changed after.
+type Guard struct {
+	Keys   func() *token.Keys
+	Memory *revocation.Memory
+	// Fresh tells how old this node's knowledge is.
+	Fresh func() time.Duration
+	Fence time.Duration // knowledge older than this admits nobody; 0: never
+	// Used hears of every token of a live session whose signature was good.
+	Used func(p Principal)
+	Now  func() time.Time
+}
+
+// Admit refuses everybody with unavailable while this node cannot know who has been revoked.
+func (g *Guard) Admit() error {
+	if g.Fence > 0 && g.Fresh() > g.Fence {
+		return fault.ErrUnavailable
+	}
+	return nil
+}
+
+// Token checks an access token and notes that its generation is in use. Of several troubles the first answers:
+// unavailable, invalid_token, session_revoked, token_expired, token_stale. With the last three the principal is told
+// too: the signature was good.
+func (g *Guard) Token(raw string) (Principal, error) {
+	if err := g.Admit(); err != nil {
+		return Principal{}, err
+	}
+	c, err := g.Keys().Verify(raw, g.Now())
+	if err != nil && !errors.Is(err, fault.ErrTokenExpired) {
+		return Principal{}, err
+	}
+	p := Principal{
+		UserID: c.Subject, SessionID: c.SessionID, Roles: c.Roles, AAL: c.AAL, AuthTime: c.AuthTime, Epoch: c.Epoch,
+		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires,
+	}
+	if err := g.ended(p); err != nil {
+		return p, err
+	}
+	g.Used(p) // also when it is late: whoever has it got the refresh's answer
+	if err != nil {
+		return p, err
+	}
+	return p, g.stale(p)
+}
+
+// Standing tells, from memory, whether a principal that was good still is: nothing ended or changed since.
+func (g *Guard) Standing(p Principal) error {
+	if err := g.ended(p); err != nil {
+		return err
+	}
+	return g.stale(p)
+}
+
+func (g *Guard) ended(p Principal) error {
+	if frame, ok := g.Memory.Ended(p.SessionID); ok {
+		return session.Revoked(frame)
+	}
+	return nil
+}
+
+func (g *Guard) stale(p Principal) error {
+	if u, ok := g.Memory.User(p.UserID); ok && p.Epoch < u.Epoch {
+		return fault.ErrTokenStale
+	}
+	return nil
+}

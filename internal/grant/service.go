@@ -1,0 +1,61 @@
+package grant
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/token"
+)
+
+// Service gives and redeems grants. All fields are set before use and not changed after.
+type Service struct {
+	Store   Store
+	Secrets Secrets
+	Now     func() time.Time
+}
+
+// Give stores g, alive for life, and returns its secret, which is nowhere else.
+func (s *Service) Give(ctx context.Context, g Grant, life time.Duration) (secret string, err error) {
+	secret = token.NewSecret()
+	g.Hash = hex.EncodeToString(s.Secrets.MAC("grant "+g.Purpose, []byte(secret)))
+	g.ExpiresAt = s.Now().Add(life)
+	if err := s.Store.InsertGrant(ctx, g); err != nil {
+		return "", fmt.Errorf("store grant: %w", err)
+	}
+	return secret, nil
+}
+
+// Take redeems a secret, once: ErrExpired when it is used, expired or unknown.
+func (s *Service) Take(ctx context.Context, purpose, secret string) (Grant, error) {
+	return s.find(purpose, secret, func(hash string) (Grant, error) {
+		return s.Store.TakeGrant(ctx, purpose, hash, s.Now())
+	})
+}
+
+// Try takes one of the grant's tries without redeeming it: ErrExpired also when none are left.
+func (s *Service) Try(ctx context.Context, purpose, secret string) (Grant, error) {
+	return s.find(purpose, secret, func(hash string) (Grant, error) {
+		return s.Store.TryGrant(ctx, purpose, hash, s.Now())
+	})
+}
+
+// find looks under the hash of each known master secret.
+func (s *Service) find(purpose, secret string, look func(hash string) (Grant, error)) (Grant, error) {
+	if !token.IsSecret(secret) {
+		return Grant{}, ErrExpired
+	}
+	for _, mac := range s.Secrets.MACs("grant "+purpose, []byte(secret)) {
+		g, err := look(hex.EncodeToString(mac))
+		if err == nil {
+			return g, nil
+		}
+		if !errors.Is(err, fault.ErrNotFound) {
+			return Grant{}, fmt.Errorf("redeem grant: %w", err)
+		}
+	}
+	return Grant{}, ErrExpired
+}

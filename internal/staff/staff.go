@@ -1,0 +1,151 @@
+// Package staff holds what admins and moderators may do to other people's accounts and sessions.
+//
+// An admin may do everything. A moderator reads, and ends sessions of users who are neither admin nor moderator. That
+// the caller has one of the two roles, or that of admin, is checked by whoever lets him in; what depends on the target
+// is checked here.
+package staff
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/hub/wire"
+	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/audit"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/id"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
+)
+
+// Service is the acts of staff. All fields are set before use and not changed after.
+type Service struct {
+	Accounts *account.Service
+	Sessions *session.Service
+	Audit    audit.Store
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Actor is who acts: a user with a staff role, or the shell.
+type Actor struct {
+	UserID string // "" for the shell
+	Admin  bool
+	IP     string
+}
+
+// Shell is whoever has a shell on the machine.
+var Shell = Actor{Admin: true}
+
+func (a Actor) party() audit.Party {
+	if a.UserID == "" {
+		return audit.Party{Kind: "shell"}
+	}
+	return audit.Party{Kind: "user", ID: a.UserID}
+}
+
+// Why goes with an act: Reason to the audit only, Message to the person.
+type Why struct {
+	Reason  string
+	Message string
+}
+
+// Bounds of Why, in code points.
+const (
+	MaxReason  = 200
+	MaxMessage = 200
+)
+
+// EndSession ends somebody's session: kicked.
+func (s *Service) EndSession(ctx context.Context, a Actor, sessionID string, why Why) error {
+	sess, err := s.Sessions.Store.Session(ctx, sessionID)
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
+	}
+	if _, err := s.target(ctx, a, sess.UserID); err != nil {
+		return err
+	}
+	_, _, err = s.Sessions.End(ctx, sessionID, s.ending(ctx, a, "kicked", why))
+	return err
+}
+
+// EndSessions ends all of somebody's sessions, and says how many.
+func (s *Service) EndSessions(ctx context.Context, a Actor, userID string, why Why) (int, error) {
+	if _, err := s.target(ctx, a, userID); err != nil {
+		return 0, err
+	}
+	return s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "kicked", why))
+}
+
+// SetRoles replaces a user's roles. Open sockets hear of it, older access tokens are stale.
+func (s *Service) SetRoles(ctx context.Context, a Actor, userID string, roles []string, why Why) (account.User, error) {
+	u, changed, err := s.Accounts.SetRoles(ctx, userID, roles)
+	if err != nil {
+		return account.User{}, err
+	}
+	if changed {
+		s.record(ctx, a, audit.UserRoles, userID, why, map[string]string{"roles": fmt.Sprint(u.Roles)})
+	}
+	return u, nil
+}
+
+// Disable takes a user's standing away and ends his sessions with account_disabled. Done again, it ends what a crash
+// left open.
+func (s *Service) Disable(ctx context.Context, a Actor, userID string, why Why) (account.User, error) {
+	u, changed, err := s.Accounts.SetDisabled(ctx, userID, true)
+	if err != nil {
+		return account.User{}, err
+	}
+	if changed {
+		s.record(ctx, a, audit.UserDisabled, userID, why, nil)
+	}
+	_, err = s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "account_disabled", why))
+	return u, err
+}
+
+// Enable gives a user's standing back. Ended sessions stay ended.
+func (s *Service) Enable(ctx context.Context, a Actor, userID string, why Why) (account.User, error) {
+	u, changed, err := s.Accounts.SetDisabled(ctx, userID, false)
+	if err == nil && changed {
+		s.record(ctx, a, audit.UserEnabled, userID, why, nil)
+	}
+	return u, err
+}
+
+// Messaged records that an admin sent a message to a user's devices.
+func (s *Service) Messaged(ctx context.Context, a Actor, userID, name string) {
+	s.record(ctx, a, audit.MessageSent, userID, Why{}, map[string]string{"name": name})
+}
+
+// target is the user whose sessions the actor wants to end, if he may.
+func (s *Service) target(ctx context.Context, a Actor, userID string) (account.User, error) {
+	u, err := s.Accounts.Store.User(ctx, userID)
+	if err != nil {
+		return account.User{}, fmt.Errorf("read user: %w", err)
+	}
+	if !a.Admin && u.Staff() {
+		return account.User{}, fault.ErrForbidden
+	}
+	return u, nil
+}
+
+func (s *Service) ending(ctx context.Context, a Actor, reason string, why Why) session.Ending {
+	by := wire.By{Kind: wire.ByAdmin}
+	if a.UserID != "" {
+		if u, err := s.Accounts.Store.User(ctx, a.UserID); err == nil {
+			by.Name = u.Name
+		}
+	}
+	return session.Ending{Reason: reason, By: by, Message: why.Message, Note: why.Reason, Actor: a.party(), IP: a.IP}
+}
+
+func (s *Service) record(ctx context.Context, a Actor, action, userID string, why Why, details map[string]string) {
+	err := s.Audit.AppendAudit(ctx, audit.Event{
+		ID: id.New(id.Audit), At: s.Now(), Action: action, Actor: a.party(), Target: audit.Party{Kind: "user", ID: userID},
+		UserID: userID, IP: a.IP, Outcome: audit.Success, Reason: why.Reason, Details: details,
+	})
+	if err != nil {
+		s.Log.Error("audit row not written", "action", action, "user", userID, "error", err)
+	}
+}
