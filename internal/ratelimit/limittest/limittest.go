@@ -1,0 +1,156 @@
+// Package limittest holds what every keeper of rate buckets must do.
+package limittest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
+)
+
+// Limiter is what is tested. Take takes a place or says in how long one will be free; Return gives one back.
+type Limiter interface {
+	Take(ctx context.Context, limit ratelimit.Limit, key string) (retryAfter time.Duration, err error)
+	Return(ctx context.Context, limit ratelimit.Limit, key string) error
+}
+
+// Subject is a limiter with the clock that it goes by: Advance lets that time pass, or waits for it.
+type Subject struct {
+	Limiter
+	Advance func(time.Duration)
+}
+
+// limit is small enough for a subject that has only real time, and slow enough that a test does not refill it.
+var limit = ratelimit.Limit{Name: "limittest", Burst: 4, Per: 4 * time.Second}
+
+// Run tests limiters that open makes, each without any bucket.
+func Run(t *testing.T, open func(t *testing.T) Subject) {
+	for name, test := range map[string]func(*testing.T, Subject){
+		"a bucket has its burst":              burst,
+		"a refusal takes nothing":             refusalTakesNothing,
+		"retry after is when a place is free": retryAfter,
+		"places come back one by one":         refill,
+		"a full bucket does not grow":         noOverflow,
+		"a returned place is free":            returned,
+		"a return never overfills":            returnedTwice,
+		"keys and limits are apart":           apart,
+		"a race has exactly burst winners":    race,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func (s Subject) take(t *testing.T, l ratelimit.Limit, key string) time.Duration {
+	t.Helper()
+	wait, err := s.Take(context.Background(), l, key)
+	if err != nil {
+		t.Fatalf("take: %v", err)
+	}
+	return wait
+}
+
+// takes demands that exactly n places are free, and takes them.
+func (s Subject) takes(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		if wait := s.take(t, limit, "k"); wait != 0 {
+			t.Fatalf("take %d of %d was refused for %s", i+1, n, wait)
+		}
+	}
+	if s.take(t, limit, "k") == 0 {
+		t.Fatalf("more than %d places were free", n)
+	}
+}
+
+func (s Subject) giveBack(t *testing.T) {
+	t.Helper()
+	if err := s.Return(context.Background(), limit, "k"); err != nil {
+		t.Fatalf("return: %v", err)
+	}
+}
+
+func burst(t *testing.T, s Subject) { s.takes(t, limit.Burst) }
+
+func refusalTakesNothing(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	for range 20 {
+		s.take(t, limit, "k")
+	}
+	s.Advance(1100 * time.Millisecond)
+	s.takes(t, 1)
+}
+
+func retryAfter(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	wait := s.take(t, limit, "k")
+	if wait <= 0 || wait > time.Second {
+		t.Fatalf("retry after %s, want at most the second in which a place comes back", wait)
+	}
+	s.Advance(wait + time.Millisecond)
+	if again := s.take(t, limit, "k"); again != 0 {
+		t.Fatalf("refused for another %s after waiting %s", again, wait)
+	}
+}
+
+func refill(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	s.Advance(2100 * time.Millisecond)
+	s.takes(t, 2)
+}
+
+func noOverflow(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	s.Advance(limit.Per * 3 / 2)
+	s.takes(t, limit.Burst)
+}
+
+func returned(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	s.giveBack(t)
+	s.takes(t, 1)
+}
+
+func returnedTwice(t *testing.T, s Subject) {
+	s.take(t, limit, "k")
+	for range 3 {
+		s.giveBack(t)
+	}
+	s.takes(t, limit.Burst)
+}
+
+func apart(t *testing.T, s Subject) {
+	s.takes(t, limit.Burst)
+	if wait := s.take(t, limit, "other"); wait != 0 {
+		t.Errorf("another key was refused for %s", wait)
+	}
+	other := limit
+	other.Name = "limittest_other"
+	if wait := s.take(t, other, "k"); wait != 0 {
+		t.Errorf("another limit was refused for %s", wait)
+	}
+}
+
+func race(t *testing.T, s Subject) {
+	var won atomic.Int32
+	var failed sync.Map
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			wait, err := s.Take(context.Background(), limit, "k")
+			if err != nil {
+				failed.Store(err.Error(), true)
+			} else if wait == 0 {
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	failed.Range(func(err, _ any) bool { t.Error(fmt.Sprint("take: ", err)); return true })
+	if int(won.Load()) != limit.Burst {
+		t.Errorf("%d of 16 got a place, want %d", won.Load(), limit.Burst)
+	}
+}
