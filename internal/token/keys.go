@@ -1,0 +1,166 @@
+package token
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
+)
+
+const (
+	// MaxLength is how long an access token may be, in bytes.
+	MaxLength = 1536
+	// Leeway is how far ahead the clock of the node that issued a token may be. An expiry has none.
+	Leeway = 30 * time.Second
+)
+
+// Config is what the tokens of one deployment have in common. Its nodes must agree on it.
+type Config struct {
+	Issuer string        // the public URL
+	TTL    time.Duration // longest life of an access token, counted in whole seconds, rounded up
+}
+
+// Keys signs and verifies access tokens. It is immutable and safe for concurrent use; who follows the key set
+// makes a new one when the record changes.
+type Keys struct {
+	issuer   string
+	maxLife  time.Duration
+	current  *key
+	byHeader map[string]*key // by the encoded header that tokens of this key begin with
+	jwks     []byte
+}
+
+type key struct {
+	kid        string
+	header     string
+	public     ed25519.PublicKey
+	private    ed25519.PrivateKey // of the current key only
+	withdrawAt time.Time          // zero: not yet known
+}
+
+// header is the only one tokens of this key have: exactly alg, kid and typ (RFC 9068 section 2.1).
+// A token's header is compared with it whole before any part of the token is parsed, which leaves a forger no
+// algorithm, type, critical extension or key location to choose.
+func header(kid string) (map[string]any, string, error) {
+	h := map[string]any{"alg": jwt.SigningMethodEdDSA.Alg(), "kid": kid, "typ": "at+jwt"}
+	text, err := json.Marshal(h)
+	return h, base64.RawURLEncoding.EncodeToString(text), err
+}
+
+// Sign makes an access token with the current key. It sets issuer and audience. A token that Verify would refuse
+// for its form, or for being too long, is an internal error.
+func (k *Keys) Sign(c Claims) (string, error) {
+	c.Issuer, c.Audience = k.issuer, Audience
+	c.IssuedAt, c.Expires, c.AuthTime = whole(c.IssuedAt), whole(c.Expires), whole(c.AuthTime)
+	if err := c.shape(); err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
+	h, _, err := header(k.current.kid)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, &payload{c})
+	t.Header = h
+	text, err := t.SignedString(k.current.private)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
+	if len(text) > MaxLength {
+		return "", fmt.Errorf("sign access token: %d bytes are more than %d", len(text), MaxLength)
+	}
+	return text, nil
+}
+
+func whole(t time.Time) time.Time { return time.Unix(t.Unix(), 0).UTC() }
+
+// The claims are checked by Verify itself, see payload.
+var parser = jwt.NewParser(
+	jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+	jwt.WithStrictDecoding(),
+	jwt.WithoutClaimsValidation(),
+)
+
+// Verify checks an access token at the time now. Its errors are fault.ErrInvalidToken, and fault.ErrTokenExpired,
+// then together with the claims, which are genuine: a caller who knows of revocations looks at those first, because
+// a revoked session is the more telling answer. A token that lives longer than the TTL allows counts as expired.
+func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
+	c, err := k.verify(raw, now)
+	if err != nil {
+		return Claims{}, fault.ErrInvalidToken.Because(err)
+	}
+	if !now.Before(c.Expires) || c.Expires.Sub(c.IssuedAt) > k.maxLife {
+		return c, fault.ErrTokenExpired
+	}
+	return c, nil
+}
+
+// verify checks everything but expiry. Its errors show no part of the token.
+func (k *Keys) verify(raw string, now time.Time) (Claims, error) {
+	key, err := k.find(raw, now)
+	if err != nil {
+		return Claims{}, err
+	}
+	var p payload
+	if _, err := parser.ParseWithClaims(raw, &p, func(*jwt.Token) (any, error) { return key.public, nil }); err != nil {
+		return Claims{}, errors.New("malformed, or signature does not match")
+	}
+	switch {
+	case p.Issuer != k.issuer:
+		return Claims{}, errors.New("foreign issuer")
+	case p.Audience != Audience:
+		return Claims{}, errors.New("foreign audience")
+	case p.IssuedAt.After(now.Add(Leeway)):
+		return Claims{}, errors.New("issued in the future")
+	}
+	return p.Claims, p.shape()
+}
+
+// find chooses the key by the whole header. It also looks at the alphabet, because encoding/base64 skips line ends.
+func (k *Keys) find(raw string, now time.Time) (*key, error) {
+	if len(raw) > MaxLength {
+		return nil, errors.New("too long")
+	}
+	if strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notBase64URLOrDot) {
+		return nil, errors.New("not three parts of base64url")
+	}
+	head, _, _ := strings.Cut(raw, ".")
+	key, ok := k.byHeader[head]
+	if !ok {
+		return nil, errors.New("not the header of a known key")
+	}
+	if !key.withdrawAt.IsZero() && !now.Before(key.withdrawAt) {
+		return nil, errors.New("key is withdrawn")
+	}
+	return key, nil
+}
+
+func notBase64URLOrDot(r rune) bool { return r != '.' && !isBase64URL(r) }
+
+func isBase64URL(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
+}
+
+// JWKS is the key set as published (RFC 7517, RFC 8037): every key that verifies, and the next one, so that
+// verifiers elsewhere know it before it signs. The caller must not change it.
+func (k *Keys) JWKS() []byte { return k.jwks }
+
+type jwk struct {
+	KeyType   string `json:"kty"`
+	Curve     string `json:"crv"`
+	X         string `json:"x"`
+	ID        string `json:"kid"`
+	Use       string `json:"use"`
+	Algorithm string `json:"alg"`
+}
+
+func newJWK(k *key) jwk {
+	x := base64.RawURLEncoding.EncodeToString(k.public)
+	return jwk{KeyType: "OKP", Curve: "Ed25519", X: x, ID: k.kid, Use: "sig", Algorithm: "EdDSA"}
+}
