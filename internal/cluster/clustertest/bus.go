@@ -1,0 +1,63 @@
+package clustertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+)
+
+func hint(i int) cluster.Hint {
+	return cluster.Hint{Kind: cluster.KindSession, UserID: "usr_1", SessionID: fmt.Sprint("ses_", i), Body: json.RawMessage(`{"a":1}`)}
+}
+
+func publish(t *testing.T, n *node, i int) {
+	t.Helper()
+	if err := n.Publish(t.Context(), hint(i)); err != nil {
+		t.Fatalf("publish: %v", err)
+	}
+}
+
+func ownSubscriberFirst(t *testing.T, nodes []*node) {
+	publish(t, nodes[0], 1)
+	select {
+	case got := <-nodes[0].hints:
+		if fmt.Sprint(got) != fmt.Sprint(hint(1)) {
+			t.Errorf("hint %+v, want %+v", got, hint(1))
+		}
+	default:
+		t.Fatal("Publish returned before the own subscriber had the hint")
+	}
+}
+
+func hintsInOrder(t *testing.T, nodes []*node) {
+	for i := range 100 {
+		publish(t, nodes[0], i)
+	}
+	for i := range 100 {
+		if got := <-nodes[0].hints; got.SessionID != hint(i).SessionID {
+			t.Fatalf("hint %s at place %d", got.SessionID, i)
+		}
+	}
+}
+
+func hintsReachOthers(t *testing.T, nodes []*node) {
+	for i := range 100 {
+		publish(t, nodes[0], i)
+	}
+	for i := range 100 {
+		select {
+		case got := <-nodes[1].hints:
+			if fmt.Sprint(got) != fmt.Sprint(hint(i)) {
+				t.Fatalf("place %d: hint %+v", i, got)
+			}
+		case <-time.After(Patience):
+			t.Fatalf("hint %d did not come", i)
+		}
+	}
+	if n := len(nodes[0].hints); n != 100 {
+		t.Errorf("the publisher had %d hints, want each once", n)
+	}
+}
