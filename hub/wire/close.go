@@ -8,6 +8,7 @@ type CloseCode int
 const (
 	CloseNormal      CloseCode = 1000
 	CloseGoingAway   CloseCode = 1001
+	CloseFraming     CloseCode = 1002
 	CloseInvalidUTF8 CloseCode = 1007
 	ClosePolicy      CloseCode = 1008
 	CloseTooBig      CloseCode = 1009
@@ -33,7 +34,7 @@ const (
 )
 
 var closeNames = map[CloseCode]string{
-	CloseNormal: "", CloseGoingAway: "going_away", CloseInvalidUTF8: "invalid_utf8", ClosePolicy: "policy_violation",
+	CloseNormal: "", CloseGoingAway: "going_away", CloseFraming: "protocol_error", CloseInvalidUTF8: "invalid_utf8", ClosePolicy: "policy_violation",
 	CloseTooBig: "too_large", CloseRestart: "restart", CloseOverloaded: "overloaded",
 	CloseTokenExpired: "token_expired", CloseAuthTimeout: "auth_timeout", CloseSlowConsumer: "slow_consumer",
 	ClosePingTimeout: "ping_timeout", CloseRateLimited: "rate_limited", CloseProtocolError: "protocol_error",

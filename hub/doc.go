@@ -1,0 +1,34 @@
+// Package hub holds the sockets of one node: the handshake, the frames of gatehouse.v1, the live devices feed,
+// re-authentication in place, forced sign-out and the polite drain.
+//
+// A Hub is an http.Handler. It knows no token format, store or bus: who may come in is decided by an
+// [Authenticator], what sessions a user has is told by a [Directory], who is online by a [Registry], and messages
+// travel by a [Courier]. In the other direction the program tells the hub what happened: [Hub.SessionEnded],
+// [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged] and [Hub.Deliver]. None of
+// these blocks, does I/O or waits for a socket.
+//
+// # A socket's life
+//
+// A handshake is refused over HTTP only for what a browser never needs to tell apart: a node that is closing or cut
+// off, too many attempts, a foreign origin. Everything else is told after the upgrade, as an error frame and a close
+// code. A socket without a credential waits five seconds for an auth frame.
+//
+// A socket is registered first and asked about again afterwards (Authenticator.Standing). A caller records an end
+// first, then makes it known to Standing, then calls SessionEnded: so either SessionEnded finds the socket, or
+// Standing refuses it, and no order of events leaves an ended session with an open socket.
+//
+// An authenticated socket has authority until Principal.Expires. It is warned before, limited at that moment, and
+// closed 25 s later unless an auth frame or a refresh elsewhere (SessionRenewed) renews it. Authority never shrinks.
+//
+// # What it costs
+//
+// An idle socket is one goroutine that reads and one timer. There is no writer: whoever finds the queue idle starts a
+// goroutine that writes until it is empty. The queue is bounded in bytes. Changes of a feed that do not fit are
+// dropped, and the feed starts again with a snapshot once the queue has drained; messages that do not fit are lost on
+// this socket, and counted. A write that misses its deadline ends the socket. So a slow client harms nobody but itself.
+//
+// # Locks
+//
+// Hub.mu before feed.mu before conn.mu. Under none of them is there I/O; the callbacks of Config are called under
+// none of them.
+package hub
