@@ -12,14 +12,17 @@
 // A node is one running process, named by an id with the prefix nod_ that is new at every start.
 package cluster
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The kinds of hint.
 const (
 	KindSession = "session" // a session's record changed; Body is the change
 	KindUser    = "user"    // a user's record changed; Body is the change
-	KindRenewed = "renewed" // a session was refreshed; Body is its new authority
-	KindMessage = "message" // for the sockets of a user's devices; Body is the message
+	KindRenewed = "renewed" // a session was refreshed; Body is its new authority. For the nodes where the user is
+	KindMessage = "message" // for the sockets of a user's devices; Body is the message. For the nodes where he is
 )
 
 // Hint says that something happened to a user, or to one of his sessions. Body never holds a secret.
@@ -28,4 +31,12 @@ type Hint struct {
 	UserID    string          `json:"user_id"`
 	SessionID string          `json:"session_id,omitempty"`
 	Body      json.RawMessage `json:"body,omitempty"`
+}
+
+// Node is a living node as it described itself lately.
+type Node struct {
+	ID          string
+	StartedAt   time.Time
+	Connections int
+	Lag         time.Duration // of the bus, to the millisecond
 }

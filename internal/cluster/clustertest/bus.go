@@ -61,3 +61,22 @@ func hintsReachOthers(t *testing.T, nodes []*node) {
 		t.Errorf("the publisher had %d hints, want each once", n)
 	}
 }
+
+// messagesFindUser: what is for a user's sockets reaches the node where he is.
+func messagesFindUser(t *testing.T, nodes []*node) {
+	nodes[1].Report("usr_1", "ses_a", 1)
+	nodes[1].want(t, "usr_1", "ses_a", online(1))
+	for _, kind := range []string{cluster.KindMessage, cluster.KindRenewed} {
+		if err := nodes[0].Publish(t.Context(), cluster.Hint{Kind: kind, UserID: "usr_1"}); err != nil {
+			t.Fatalf("publish: %v", err)
+		}
+		select {
+		case got := <-nodes[1].hints:
+			if got.Kind != kind || got.UserID != "usr_1" {
+				t.Errorf("hint %+v, want %s", got, kind)
+			}
+		case <-time.After(Patience):
+			t.Fatalf("%s did not come", kind)
+		}
+	}
+}

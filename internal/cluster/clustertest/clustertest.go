@@ -43,6 +43,8 @@ func Run(t *testing.T, open Open) {
 		"own subscriber first":     {1, ownSubscriberFirst},
 		"hints in order":           {1, hintsInOrder},
 		"hints reach other nodes":  {2, hintsReachOthers},
+		"messages find the user":   {2, messagesFindUser},
+		"own report known at once": {1, ownReportAtOnce},
 		"device comes and goes":    {1, comesAndGoes},
 		"reload does not flap":     {1, reloadDoesNotFlap},
 		"several tabs":             {1, severalTabs},

@@ -29,6 +29,21 @@ func comesAndGoes(t *testing.T, nodes []*node) {
 	}
 }
 
+// ownReportAtOnce: a node's answers never contradict what it has just reported itself.
+func ownReportAtOnce(t *testing.T, nodes []*node) {
+	n := nodes[0]
+	for _, count := range []int{1, 3, 0, 2} {
+		n.Report("usr_1", "ses_a", count)
+		if got, ok := presenceOf(t, n, "usr_1")["ses_a"]; !ok || got.Connections != count {
+			t.Errorf("reported %d, answered %+v", count, got)
+		}
+		several, err := n.PresenceOf(t.Context(), []string{"usr_1"})
+		if got := several["usr_1"]["ses_a"]; err != nil || got.Connections != count {
+			t.Errorf("reported %d, answered %+v, %v", count, got, err)
+		}
+	}
+}
+
 // reloadDoesNotFlap: the changes up to the last one hold no offline between.
 func reloadDoesNotFlap(t *testing.T, nodes []*node) {
 	n := nodes[0]

@@ -2,6 +2,7 @@
 package local
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 // Config is what a Cluster needs to know.
 type Config struct {
+	Node  string           // the id of this process
 	Grace time.Duration    // how long a session stays online without a connection
 	Now   func() time.Time // nil: time.Now
 }
@@ -18,6 +20,8 @@ type Config struct {
 // Cluster is both bus and registry of one node. Close it.
 type Cluster struct {
 	// Static after construction, but for what Subscribe and OnChange set before use.
+	node     string
+	started  time.Time
 	now      func() time.Time
 	hints    func(cluster.Hint)
 	onChange func(presence.Change)
@@ -37,6 +41,8 @@ func New(cfg Config) *Cluster {
 		cfg.Now = time.Now
 	}
 	c := &Cluster{
+		node:     cfg.Node,
+		started:  cfg.Now(),
 		now:      cfg.Now,
 		hints:    func(cluster.Hint) {},
 		onChange: func(presence.Change) {},
@@ -48,6 +54,25 @@ func New(cfg Config) *Cluster {
 	go c.run()
 	return c
 }
+
+// ID is the id of this process.
+func (c *Cluster) ID() string { return c.node }
+
+// Nodes is this one.
+func (c *Cluster) Nodes(context.Context) ([]cluster.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return []cluster.Node{{ID: c.node, StartedAt: c.started, Connections: c.users.Totals().Connections}}, nil
+}
+
+// OnGap names who is told that something may have been missed. A function call misses nothing.
+func (c *Cluster) OnGap(func(context.Context) error) {}
+
+// Watch has a user's changes told to this node, which they are anyway.
+func (c *Cluster) Watch(context.Context, string) (stop func()) { return func() {} }
+
+// WatchAll is Watch for everybody.
+func (c *Cluster) WatchAll(context.Context) (stop func()) { return func() {} }
 
 // Healthy tells whether hints reach all nodes: there is only this one.
 func (c *Cluster) Healthy() bool { return true }
