@@ -17,6 +17,9 @@ const (
 	Audit      = "aud_"
 	Node       = "nod_"
 	Key        = "key_"
+	Passkey    = "pky_"
+	Job        = "job_"
+	Webhook    = "whk_"
 )
 
 // Length of the part behind the prefix.

@@ -10,23 +10,24 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // TestIdleSocketsCostNothing: 5,000 sockets on two nodes that do nothing make fewer than five commands a second,
 // with the defaults.
 func TestIdleSocketsCostNothing(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
+	s := servertest.StartRedis(t)
 	nodes := make([]*Cluster, 2)
 	for i := range nodes {
-		nodes[i] = open(t, Config{URL: s.url(), Grace: 3 * time.Second})
+		nodes[i] = open(t, Config{URL: s.URL(), Grace: 3 * time.Second})
 	}
 	const sockets = 5000
 	for i := range sockets {
 		nodes[i%2].Report(fmt.Sprint("usr_", i/2), fmt.Sprint("ses_", i), 1)
 	}
 	observe(t, nodes[0]).totals(presence.Totals{Users: sockets / 2, Sessions: sockets, Connections: sockets})
-	db := client(t, s.url())
+	db := client(t, s.URL())
 	commands := func() int {
 		_, rest, _ := strings.Cut(db.Info(t.Context(), "stats").Val(), "total_commands_processed:")
 		text, _, _ := strings.Cut(rest, "\r\n")
@@ -49,9 +50,9 @@ func TestIdleSocketsCostNothing(t *testing.T) {
 // without a hole, and in the end states and totals are what the nodes hold.
 func TestRandomLives(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 3)
-	watcher := lab(t, s.url(), 1)[0]
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 3)
+	watcher := lab(t, s.URL(), 1)[0]
 	watcher.WatchAll(t.Context())
 	// A session of each user stays, so that no user is forgotten and his sequence goes on.
 	for u := range 4 {

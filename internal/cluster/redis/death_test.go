@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // mortal is a lab whose first node can be cut off from Redis.
-func mortal(t *testing.T, url, addr string, others int) (*observer, *proxy, []*observer) {
+func mortal(t *testing.T, url, addr string, others int) (*observer, *servertest.Proxy, []*observer) {
 	t.Helper()
-	p := startProxy(t, addr)
-	victim := observe(t, open(t, Config{URL: p.url(), Grace: testGrace, Lease: testLease}))
+	p := servertest.StartProxy(t, addr)
+	victim := observe(t, open(t, Config{URL: "redis://" + p.Addr(), Grace: testGrace, Lease: testLease}))
 	rest := lab(t, url, others)
 	mayReap(t, rest...)
 	return victim, p, rest
@@ -23,7 +24,7 @@ func mortal(t *testing.T, url, addr string, others int) (*observer, *proxy, []*o
 func mayReap(t *testing.T, nodes ...*observer) {
 	t.Helper()
 	for _, o := range nodes {
-		eventually(t, "the node may reap", func() bool {
+		servertest.Eventually(t, "the node may reap", func() bool {
 			o.leases.mu.Lock()
 			defer o.leases.mu.Unlock()
 			return o.leases.mayReapLocked()
@@ -35,8 +36,8 @@ func mayReap(t *testing.T, nodes ...*observer) {
 // are elsewhere too stay.
 func TestDeadNode(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	victim, p, rest := mortal(t, s.url(), s.addr(), 3)
+	s := servertest.StartRedis(t)
+	victim, p, rest := mortal(t, s.URL(), s.Addr(), 3)
 	const users = 300
 	for i := range users {
 		victim.Report(fmt.Sprint("usr_", i), fmt.Sprint("ses_", i), 1)
@@ -47,7 +48,7 @@ func TestDeadNode(t *testing.T) {
 	rest[1].WatchAll(t.Context())
 	rest[2].WatchAll(t.Context())
 
-	p.sever(true)
+	p.Sever(true)
 	cut := time.Now()
 	rest[1].totals(presence.Totals{Users: 1, Sessions: 1, Connections: 1})
 	if took := time.Since(cut); took < testLease/2 || took > testLease+2*time.Second {
@@ -76,9 +77,9 @@ func TestDeadNode(t *testing.T) {
 // TestDeadNodesDoNotCount: before anybody has reaped, answers leave them out.
 func TestDeadNodesDoNotCount(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	node := lab(t, s.url(), 1)[0]
-	db := client(t, s.url())
+	s := servertest.StartRedis(t)
+	node := lab(t, s.URL(), 1)[0]
+	db := client(t, s.URL())
 	node.Report("usr_1", "ses_1", 1)
 	node.counts("usr_1", "ses_1", 1)
 	if err := db.HSet(t.Context(), node.names.user("usr_1"), "ses_1|nod_lost", "5 1", "ses_2|nod_lost", "1 1").Err(); err != nil {
@@ -91,24 +92,24 @@ func TestDeadNodesDoNotCount(t *testing.T) {
 // TestNodeThatWasTakenForDead takes a new id and registers everything anew; what the old one left is gone.
 func TestNodeThatWasTakenForDead(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	victim, p, rest := mortal(t, s.url(), s.addr(), 1)
+	s := servertest.StartRedis(t)
+	victim, p, rest := mortal(t, s.URL(), s.Addr(), 1)
 	first := victim.ID()
 	victim.Report("usr_1", "ses_1", 2)
 	victim.Report("usr_1", "ses_2", 1)
 	rest[0].counts("usr_1", "ses_1", 2)
-	p.sever(true)
+	p.Sever(true)
 	rest[0].counts("usr_1", "ses_1", -1)
 	victim.Report("usr_1", "ses_2", 0) // leaves meanwhile
 	victim.counts("usr_1", "ses_1", 2) // answers for itself
-	p.sever(false)
+	p.Sever(false)
 	rest[0].counts("usr_1", "ses_1", 2)
 	rest[0].totals(presence.Totals{Users: 1, Sessions: 1, Connections: 2})
 	if victim.ID() == first {
 		t.Error("the node kept the id under which it was reaped")
 	}
-	eventually(t, "the node is healthy again", victim.Healthy)
-	left := client(t, s.url()).Keys(t.Context(), "*"+first+"*").Val()
+	servertest.Eventually(t, "the node is healthy again", victim.Healthy)
+	left := client(t, s.URL()).Keys(t.Context(), "*"+first+"*").Val()
 	if len(left) != 0 {
 		t.Errorf("of the old id there is left: %v", left)
 	}
@@ -117,19 +118,19 @@ func TestNodeThatWasTakenForDead(t *testing.T) {
 // TestReaperThatDies: what it has begun somebody else ends.
 func TestReaperThatDies(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	victim, p, rest := mortal(t, s.url(), s.addr(), 2)
+	s := servertest.StartRedis(t)
+	victim, p, rest := mortal(t, s.URL(), s.Addr(), 2)
 	for i := range 10 {
 		victim.Report(fmt.Sprint("usr_", i), fmt.Sprint("ses_", i), 1)
 	}
 	rest[0].totals(presence.Totals{Users: 10, Sessions: 10, Connections: 10})
-	p.sever(true)
+	p.Sever(true)
 	// Another reaper takes the lease as soon as it has run out, removes a little and is heard of no more.
 	for _, o := range rest {
 		o.reaping.Store(true)
 	}
 	keys := []string{victim.names.leases(), victim.names.records()}
-	eventually(t, "the lease is taken", func() bool {
+	servertest.Eventually(t, "the lease is taken", func() bool {
 		n, err := claimScript.Run(t.Context(), rest[0].db, keys, rest[0].ID(), victim.ID(), victim.ID(), testLease.Microseconds()).Int()
 		return err == nil && n == 1
 	})
@@ -145,8 +146,8 @@ func TestReaperThatDies(t *testing.T) {
 // TestRedisThatSleeps: when it wakes, all leases have run out and nobody is dead.
 func TestRedisThatSleeps(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 3)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 3)
 	ids := map[string]bool{}
 	for i, o := range nodes {
 		ids[o.ID()] = true
@@ -154,17 +155,17 @@ func TestRedisThatSleeps(t *testing.T) {
 		o.Report("usr_1", fmt.Sprint("ses_", i), 1)
 	}
 	nodes[0].totals(presence.Totals{Users: 1, Sessions: 3, Connections: 3})
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	began := time.Now()
-	eventually(t, "the bus is known to be unhealthy", func() bool { return !nodes[0].Healthy() && !nodes[1].Healthy() })
+	servertest.Eventually(t, "the bus is known to be unhealthy", func() bool { return !nodes[0].Healthy() && !nodes[1].Healthy() })
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("that took %s", took)
 	}
-	eventually(t, "Redis slept longer than the lease", func() bool { return time.Since(began) > 2*testLease })
+	servertest.Eventually(t, "Redis slept longer than the lease", func() bool { return time.Since(began) > 2*testLease })
 	nodes[0].Report("usr_1", "ses_0", 2)
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	for _, o := range nodes {
-		eventually(t, "healthy", o.Healthy)
+		servertest.Eventually(t, "healthy", o.Healthy)
 	}
 	mayReap(t, nodes...)
 	nodes[0].totals(presence.Totals{Users: 1, Sessions: 3, Connections: 4})
@@ -183,8 +184,8 @@ func TestRedisThatSleeps(t *testing.T) {
 // TestDrainedNode hands its lease back: what moved is never offline, what did not is so right after the grace.
 func TestDrainedNode(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	leaver, _, rest := mortal(t, s.url(), s.addr(), 2)
+	s := servertest.StartRedis(t)
+	leaver, _, rest := mortal(t, s.URL(), s.Addr(), 2)
 	rest[1].WatchAll(t.Context())
 	leaver.Report("usr_1", "ses_moves", 1)
 	leaver.Report("usr_1", "ses_stays", 1)
@@ -197,7 +198,7 @@ func TestDrainedNode(t *testing.T) {
 	}
 	left := time.Now()
 	rest[0].Report("usr_1", "ses_moves", 1)
-	eventually(t, "offline", func() bool { return rest[1].offlines("ses_stays") == 1 })
+	servertest.Eventually(t, "offline", func() bool { return rest[1].offlines("ses_stays") == 1 })
 	if took := time.Since(left); took > testGrace+testLease/2 {
 		t.Errorf("offline after %s, with a grace of %s", took, testGrace)
 	}
@@ -211,8 +212,8 @@ func TestDrainedNode(t *testing.T) {
 // TestNothingIsLeft: when everybody has gone, Redis is empty but for the living node's lease.
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 2)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 2)
 	for i := range 50 {
 		nodes[i%2].Report(fmt.Sprint("usr_", i%7), fmt.Sprint("ses_", i), 1+i%3)
 	}
@@ -223,9 +224,9 @@ func TestNothingIsLeft(t *testing.T) {
 	if err := nodes[1].Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := client(t, s.url())
+	db := client(t, s.URL())
 	var keys []string
-	eventually(t, "only totals of 0, lease and record are left", func() bool {
+	servertest.Eventually(t, "only totals of 0, lease and record are left", func() bool {
 		keys = db.Keys(t.Context(), "*:user:*").Val()
 		return len(keys) == 0 && len(db.Keys(t.Context(), "*:node:*").Val()) == 0
 	})

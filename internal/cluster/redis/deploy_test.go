@@ -20,21 +20,17 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/clustertest"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // TestTLSAndPassword: both come with the URL.
 func TestTLSAndPassword(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t)
-	s := &server{t: t, port: freePort(t), dir: t.TempDir()}
-	need(t, "redis-server")
-	s.args = []string{
-		"--tls-port", fmt.Sprint(s.port), "--port", "0", "--tls-cert-file", cert, "--tls-key-file", key,
-		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no", "--requirepass", "open-sesame",
-	}
-	s.start()
-	t.Cleanup(s.kill)
-	url := "rediss://:open-sesame@" + s.addr() + "?skip_verify=true"
+	s := servertest.NewRedis(t, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+		"--tls-auth-clients", "no", "--requirepass", "open-sesame")
+	s.Start("--tls-port", fmt.Sprint(s.Port), "--port", "0")
+	url := "rediss://:open-sesame@" + s.Addr() + "?skip_verify=true"
 	nodes := lab(t, url, 2)
 	nodes[0].Report("usr_1", "ses_1", 1)
 	nodes[1].counts("usr_1", "ses_1", 1)
@@ -69,30 +65,30 @@ func certificate(t *testing.T) (cert, key string) {
 }
 
 // startCluster starts a Redis Cluster of three primaries.
-func startCluster(t *testing.T) (url string, primaries []*server) {
+func startCluster(t *testing.T) (url string, primaries []*servertest.Redis) {
 	t.Helper()
-	cli := need(t, "redis-cli")
+	cli := servertest.Need(t, "redis-cli")
 	args := []string{"--cluster", "create"}
 	for range 3 {
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-			"--cluster-require-full-coverage", "no", "--cluster-port", fmt.Sprint(freePort(t)))
+		s := servertest.StartRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+			"--cluster-require-full-coverage", "no", "--cluster-port", fmt.Sprint(servertest.FreePort(t)))
 		primaries = append(primaries, s)
-		args = append(args, s.addr())
+		args = append(args, s.Addr())
 	}
 	if out, err := exec.Command(cli, append(args, "--cluster-yes")...).CombinedOutput(); err != nil {
 		t.Fatalf("create cluster: %v\n%s", err, out)
 	}
-	url = fmt.Sprintf("redis://%s?addr=%s&addr=%s", primaries[0].addr(), primaries[1].addr(), primaries[2].addr())
+	url = fmt.Sprintf("redis://%s?addr=%s&addr=%s", primaries[0].Addr(), primaries[1].Addr(), primaries[2].Addr())
 	for _, s := range primaries {
 		clusterIsUp(t, s)
 	}
 	return url, primaries
 }
 
-func clusterIsUp(t *testing.T, s *server) {
+func clusterIsUp(t *testing.T, s *servertest.Redis) {
 	t.Helper()
-	db := client(t, s.url())
-	eventually(t, "the cluster is up", func() bool {
+	db := client(t, s.URL())
+	servertest.Eventually(t, "the cluster is up", func() bool {
 		info, err := db.ClusterInfo(t.Context()).Result()
 		return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
 	})
@@ -110,9 +106,9 @@ func TestCluster(t *testing.T) {
 		}
 		nodes[0].totals(presence.Totals{Users: 200, Sessions: 200, Connections: 200})
 		for _, s := range primaries {
-			keys := client(t, s.url()).Keys(t.Context(), "gatehouse:*:user:*").Val()
+			keys := client(t, s.URL()).Keys(t.Context(), "gatehouse:*:user:*").Val()
 			if len(keys) < 20 || len(keys) > 150 {
-				t.Errorf("%s has %d users of 200", s.addr(), len(keys))
+				t.Errorf("%s has %d users of 200", s.Addr(), len(keys))
 			}
 		}
 	})
@@ -130,16 +126,16 @@ func TestClusterLosesOneServersData(t *testing.T) {
 	all := presence.Totals{Users: sessions, Sessions: sessions, Connections: sessions}
 	nodes[0].totals(all)
 	for i, s := range primaries {
-		s.kill()
-		s.start()
+		s.Kill()
+		s.Start()
 		clusterIsUp(t, s)
-		db := client(t, s.url())
-		eventually(t, fmt.Sprintf("server %d has its users again", i), func() bool {
+		db := client(t, s.URL())
+		servertest.Eventually(t, fmt.Sprintf("server %d has its users again", i), func() bool {
 			return len(db.Keys(t.Context(), "gatehouse:*:user:*").Val()) > 10
 		})
 		nodes[1].totals(all)
 		for _, o := range nodes {
-			eventually(t, "healthy", o.Healthy)
+			servertest.Eventually(t, "healthy", o.Healthy)
 		}
 	}
 }
@@ -147,13 +143,13 @@ func TestClusterLosesOneServersData(t *testing.T) {
 // TestOrphans: the server with the leases loses them while a node dies. What it left elsewhere is reaped all the same.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	victim, p, rest := mortal(t, s.url(), s.addr(), 1)
+	s := servertest.StartRedis(t)
+	victim, p, rest := mortal(t, s.URL(), s.Addr(), 1)
 	victim.Report("usr_1", "ses_1", 1)
 	rest[0].Report("usr_1", "ses_2", 1)
 	rest[0].totals(presence.Totals{Users: 1, Sessions: 2, Connections: 2})
-	p.sever(true)
-	if err := client(t, s.url()).Del(t.Context(), victim.names.leases(), victim.names.records()).Err(); err != nil {
+	p.Sever(true)
+	if err := client(t, s.URL()).Del(t.Context(), victim.names.leases(), victim.names.records()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	rest[0].totals(presence.Totals{Users: 1, Sessions: 1, Connections: 1})
@@ -163,9 +159,9 @@ func TestOrphans(t *testing.T) {
 // TestSentinel: through a failover everything goes on, with what came and left meanwhile.
 func TestSentinel(t *testing.T) {
 	t.Parallel()
-	need(t, "redis-sentinel")
-	first := startServer(t)
-	second := startServer(t, "--replicaof", "127.0.0.1 "+fmt.Sprint(first.port), "--repl-diskless-sync-delay", "0")
+	servertest.Need(t, "redis-sentinel")
+	first := servertest.StartRedis(t)
+	second := servertest.StartRedis(t, "--replicaof", "127.0.0.1 "+fmt.Sprint(first.Port), "--repl-diskless-sync-delay", "0")
 	sentinel := startSentinel(t, first)
 	replicated(t, second)
 	url := fmt.Sprintf("redis://127.0.0.1:%d?master_name=house", sentinel)
@@ -177,16 +173,16 @@ func TestSentinel(t *testing.T) {
 	a.totals(presence.Totals{Users: 1, Sessions: 20, Connections: 20})
 	gaps := b.gapsTold()
 
-	first.kill()
+	first.Kill()
 	a.Report("usr_1", "ses_0", 0)
 	a.Report("usr_2", "ses_new", 2)
 	b.counts("usr_2", "ses_new", 2)
 	a.totals(presence.Totals{Users: 2, Sessions: 20, Connections: 21})
-	role := client(t, second.url()).Do(t.Context(), "role").Val().([]any)[0]
+	role := client(t, second.URL()).Do(t.Context(), "role").Val().([]any)[0]
 	if role != "master" {
 		t.Errorf("the replica is %v", role)
 	}
-	eventually(t, "healthy", b.Healthy)
+	servertest.Eventually(t, "healthy", b.Healthy)
 	if b.gapsTold() == gaps {
 		t.Error("the owner was not told of the gap")
 	}
@@ -198,32 +194,34 @@ func TestSentinel(t *testing.T) {
 	settle(t, a, b)
 }
 
-func startSentinel(t *testing.T, master *server) (port int) {
+func startSentinel(t *testing.T, master *servertest.Redis) (port int) {
 	t.Helper()
-	port = freePort(t)
+	port = servertest.FreePort(t)
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "sentinel.conf")
 	text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s/log\nsentinel monitor house 127.0.0.1 %d 1\n"+
-		"sentinel down-after-milliseconds house 500\nsentinel failover-timeout house 5000\n", port, dir, dir, master.port)
+		"sentinel down-after-milliseconds house 500\nsentinel failover-timeout house 5000\n", port, dir, dir, master.Port)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, port: port, cmd: run(t, "redis-sentinel", conf)}
-	t.Cleanup(s.kill)
-	s.ready()
-	db := driver.NewSentinelClient(&driver.Options{Addr: s.addr()})
+	cmd := run(t, "redis-sentinel", conf)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	db := driver.NewSentinelClient(&driver.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port)})
 	t.Cleanup(func() { db.Close() })
-	eventually(t, "the sentinel knows the replica", func() bool {
+	servertest.Eventually(t, "the sentinel knows the replica", func() bool {
 		replicas, err := db.Replicas(t.Context(), "house").Result()
 		return err == nil && len(replicas) == 1
 	})
 	return port
 }
 
-func replicated(t *testing.T, s *server) {
+func replicated(t *testing.T, s *servertest.Redis) {
 	t.Helper()
-	db := client(t, s.url())
-	eventually(t, "the replica follows", func() bool {
+	db := client(t, s.URL())
+	servertest.Eventually(t, "the replica follows", func() bool {
 		return strings.Contains(db.Info(t.Context(), "replication").Val(), "master_link_status:up")
 	})
 }

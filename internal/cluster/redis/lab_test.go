@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/clustertest"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // How nodes live here, if a test does not say otherwise.
@@ -22,8 +23,8 @@ const (
 // TestSuite holds the kind to what all kinds of cluster do.
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	clustertest.Run(t, suite(s.url()))
+	s := servertest.StartRedis(t)
+	clustertest.Run(t, suite(s.URL()))
 }
 
 // suite opens clusters that share a Redis and nothing else.
@@ -47,7 +48,7 @@ func suite(url string) clustertest.Open {
 func open(t *testing.T, cfg Config) *Cluster {
 	t.Helper()
 	c := openNow(t, cfg)
-	eventually(t, "the node is healthy", func() bool { return c.Healthy() && c.writable() })
+	servertest.Eventually(t, "the node is healthy", func() bool { return c.Healthy() && c.writable() })
 	return c
 }
 
@@ -91,7 +92,7 @@ func lab(t *testing.T, url string, n int) []*observer {
 		nodes[i] = observe(t, open(t, Config{URL: url, Grace: testGrace, Lease: testLease}))
 	}
 	for _, o := range nodes {
-		eventually(t, "the owner was told of the first gap", o.Healthy)
+		servertest.Eventually(t, "the owner was told of the first gap", o.Healthy)
 	}
 	return nodes
 }
@@ -123,7 +124,7 @@ func (o *observer) offlines(session string) int {
 func (o *observer) counts(user, session string, n int) {
 	o.t.Helper()
 	var got int
-	eventually(o.t, fmt.Sprintf("%s has %d connections", session, n), func() bool {
+	servertest.Eventually(o.t, fmt.Sprintf("%s has %d connections", session, n), func() bool {
 		got = -1
 		states, err := o.Presence(o.t.Context(), user)
 		if s, ok := states[session]; ok && err == nil {
@@ -135,7 +136,7 @@ func (o *observer) counts(user, session string, n int) {
 
 func (o *observer) totals(want presence.Totals) {
 	o.t.Helper()
-	eventually(o.t, fmt.Sprintf("totals are %+v", want), func() bool {
+	servertest.Eventually(o.t, fmt.Sprintf("totals are %+v", want), func() bool {
 		got, err := o.Totals(o.t.Context())
 		return err == nil && got == want
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 func of(session string) func(presence.Change) bool {
@@ -20,7 +21,7 @@ func settle(t *testing.T, from *observer, nodes ...*observer) {
 		t.Fatal(err)
 	}
 	for _, o := range nodes {
-		eventually(t, "the mark came", func() bool { return o.heard(mark) == 1 })
+		servertest.Eventually(t, "the mark came", func() bool { return o.heard(mark) == 1 })
 	}
 }
 
@@ -45,13 +46,13 @@ func (o *observer) heard(session string) int {
 // TestChangesGoWhereTheyMatter: to the nodes of the user and to those that watch, to each once.
 func TestChangesGoWhereTheyMatter(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 3)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 3)
 	a, b, c := nodes[0], nodes[1], nodes[2]
 	report := func(session string) {
 		t.Helper()
 		a.Report("usr_1", session, 1)
-		eventually(t, session+" told to its node", func() bool { return a.told(of(session)) == 1 })
+		servertest.Eventually(t, session+" told to its node", func() bool { return a.told(of(session)) == 1 })
 		settle(t, a, b, c)
 	}
 	check := func(session string, who *observer, n int) {
@@ -62,7 +63,7 @@ func TestChangesGoWhereTheyMatter(t *testing.T) {
 	}
 
 	b.Report("usr_1", "ses_there", 1)
-	eventually(t, "b has the user", func() bool { return b.told(of("ses_there")) == 1 })
+	servertest.Eventually(t, "b has the user", func() bool { return b.told(of("ses_there")) == 1 })
 	report("ses_1")
 	check("ses_1", b, 1)
 	check("ses_1", c, 0)
@@ -86,8 +87,8 @@ func TestChangesGoWhereTheyMatter(t *testing.T) {
 
 	stopUser()
 	stopUser()
-	eventually(t, "the watch ended", func() bool {
-		n, err := client(t, s.url()).PubSubNumSub(t.Context(), a.names.watch("usr_1")).Result()
+	servertest.Eventually(t, "the watch ended", func() bool {
+		n, err := client(t, s.URL()).PubSubNumSub(t.Context(), a.names.watch("usr_1")).Result()
 		return err == nil && n[a.names.watch("usr_1")] == 0
 	})
 	report("ses_5")
@@ -98,8 +99,8 @@ func TestChangesGoWhereTheyMatter(t *testing.T) {
 // TestHintsGoWhereTheyMatter: ends go to every node, messages and renewals to those of the user.
 func TestHintsGoWhereTheyMatter(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 3)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 3)
 	nodes[1].Report("usr_1", "ses_1", 1)
 	nodes[0].counts("usr_1", "ses_1", 1)
 	for _, kind := range []string{cluster.KindMessage, cluster.KindRenewed, cluster.KindSession, cluster.KindUser} {
@@ -120,14 +121,14 @@ func TestHintsGoWhereTheyMatter(t *testing.T) {
 // TestScriptsLostInBetween: a server that forgot the scripts is sent them again, and nothing is lost by it.
 func TestScriptsLostInBetween(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 2)
-	if err := client(t, s.url()).ScriptFlush(t.Context()).Err(); err != nil {
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 2)
+	if err := client(t, s.URL()).ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	nodes[0].Report("usr_1", "ses_1", 1)
 	nodes[1].counts("usr_1", "ses_1", 1)
-	if err := client(t, s.url()).ScriptFlush(t.Context()).Err(); err != nil {
+	if err := client(t, s.URL()).ScriptFlush(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	settle(t, nodes[0], nodes[1])
@@ -136,10 +137,10 @@ func TestScriptsLostInBetween(t *testing.T) {
 // TestNodesDescribeThemselves: /admin/stats shows every living node.
 func TestNodesDescribeThemselves(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 2)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 2)
 	nodes[0].Report("usr_1", "ses_1", 3)
-	eventually(t, "both nodes know both", func() bool {
+	servertest.Eventually(t, "both nodes know both", func() bool {
 		for _, o := range nodes {
 			got, err := o.Nodes(t.Context())
 			if err != nil || len(got) != 2 || got[0].ID != nodes[0].ID() || got[0].Connections != 3 || got[1].Connections != 0 {

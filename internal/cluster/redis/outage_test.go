@@ -12,14 +12,15 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // TestRedisRestartsEmpty: meanwhile each node answers for itself and delivers to itself; afterwards all is registered
 // again, without anybody going offline, and the owner was told of the gap.
 func TestRedisRestartsEmpty(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 2)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 2)
 	a, b := nodes[0], nodes[1]
 	a.Report("usr_1", "ses_1", 2)
 	b.Report("usr_1", "ses_2", 1)
@@ -27,8 +28,8 @@ func TestRedisRestartsEmpty(t *testing.T) {
 	lastSeq := lastSeqOf(a, "usr_1")
 	gaps := a.gapsTold()
 
-	s.kill()
-	eventually(t, "the loss is noticed", func() bool { return !a.Healthy() && !b.Healthy() })
+	s.Kill()
+	servertest.Eventually(t, "the loss is noticed", func() bool { return !a.Healthy() && !b.Healthy() })
 	a.counts("usr_1", "ses_1", 2)
 	a.counts("usr_1", "ses_2", -1)
 	a.totals(presence.Totals{Users: 1, Sessions: 1, Connections: 2})
@@ -39,18 +40,18 @@ func TestRedisRestartsEmpty(t *testing.T) {
 		t.Errorf("publish: %v, heard %d times", err, a.heard("ended"))
 	}
 	a.Report("usr_1", "ses_3", 1)
-	eventually(t, "this node's own changes are told", func() bool {
+	servertest.Eventually(t, "this node's own changes are told", func() bool {
 		return a.told(func(c presence.Change) bool { return c.SessionID == "ses_3" && c.Online && c.Seq == 0 }) == 1
 	})
 	a.Report("usr_1", "ses_4", 1)
 	a.Report("usr_1", "ses_4", 0)
-	eventually(t, "a grace ends without Redis", func() bool { return a.offlines("ses_4") == 1 })
+	servertest.Eventually(t, "a grace ends without Redis", func() bool { return a.offlines("ses_4") == 1 })
 
-	s.start()
+	s.Start()
 	a.totals(presence.Totals{Users: 1, Sessions: 3, Connections: 4})
 	b.counts("usr_1", "ses_3", 1)
 	for _, o := range nodes {
-		eventually(t, "healthy", o.Healthy)
+		servertest.Eventually(t, "healthy", o.Healthy)
 	}
 	if a.gapsTold() <= gaps {
 		t.Error("the owner was not told of the gap")
@@ -79,15 +80,15 @@ func lastSeqOf(o *observer, user string) (seq int64) {
 // twice.
 func TestRedisRestartsWithOldData(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	nodes := lab(t, s.url(), 2)
+	s := servertest.StartRedis(t)
+	nodes := lab(t, s.URL(), 2)
 	a, b := nodes[0], nodes[1]
 	b.WatchAll(t.Context())
 	a.Report("usr_1", "ses_stays", 1)
 	a.Report("usr_1", "ses_grows", 1)
 	a.Report("usr_2", "ses_leaves", 1)
 	b.totals(presence.Totals{Users: 2, Sessions: 3, Connections: 3})
-	if err := client(t, s.url()).Save(t.Context()).Err(); err != nil {
+	if err := client(t, s.URL()).Save(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	a.Report("usr_1", "ses_grows", 2)
@@ -95,12 +96,12 @@ func TestRedisRestartsWithOldData(t *testing.T) {
 	a.Report("usr_3", "ses_comes", 1)
 	b.totals(presence.Totals{Users: 2, Sessions: 3, Connections: 4})
 	first := a.ID()
-	s.kill()
-	s.start()
+	s.Kill()
+	s.Start()
 	b.totals(presence.Totals{Users: 2, Sessions: 3, Connections: 4})
 	b.counts("usr_2", "ses_leaves", -1)
 	b.counts("usr_1", "ses_grows", 2)
-	eventually(t, "watchers are told again that it left", func() bool { return b.offlines("ses_leaves") >= 1 })
+	servertest.Eventually(t, "watchers are told again that it left", func() bool { return b.offlines("ses_leaves") >= 1 })
 	if a.ID() != first {
 		t.Error("the lease was there, yet the node took a new id")
 	}
@@ -109,10 +110,9 @@ func TestRedisRestartsWithOldData(t *testing.T) {
 // TestRedisUnreachableAtStart: a node opens, serves itself, and joins when Redis comes.
 func TestRedisUnreachableAtStart(t *testing.T) {
 	t.Parallel()
-	need(t, "redis-server")
-	s := &server{t: t, port: freePort(t), dir: t.TempDir()}
+	s := servertest.NewRedis(t)
 	began := time.Now()
-	o := observe(t, openNow(t, Config{URL: s.url(), Grace: testGrace, Lease: testLease}))
+	o := observe(t, openNow(t, Config{URL: s.URL(), Grace: testGrace, Lease: testLease}))
 	o.Report("usr_1", "ses_1", 1)
 	o.counts("usr_1", "ses_1", 1)
 	if err := o.Publish(t.Context(), cluster.Hint{SessionID: "ses_1"}); err != nil || o.heard("ses_1") != 1 {
@@ -124,19 +124,18 @@ func TestRedisUnreachableAtStart(t *testing.T) {
 	if o.Healthy() {
 		t.Error("healthy without Redis")
 	}
-	s.start()
-	t.Cleanup(s.kill)
-	eventually(t, "healthy", o.Healthy)
-	observe(t, open(t, Config{URL: s.url(), Grace: testGrace, Lease: testLease})).counts("usr_1", "ses_1", 1)
+	s.Start()
+	servertest.Eventually(t, "healthy", o.Healthy)
+	observe(t, open(t, Config{URL: s.URL(), Grace: testGrace, Lease: testLease})).counts("usr_1", "ses_1", 1)
 }
 
 // TestNothingBlocksWhenRedisHangs: reports and hints do not wait at all, answers a second at most, and not that long
 // once the hang is known. Closing is bounded too.
 func TestNothingBlocksWhenRedisHangs(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	o := lab(t, s.url(), 1)[0]
-	s.signal(syscall.SIGSTOP)
+	s := servertest.StartRedis(t)
+	o := lab(t, s.URL(), 1)[0]
+	s.Signal(syscall.SIGSTOP)
 	within := func(what string, limit time.Duration, f func()) {
 		t.Helper()
 		began := time.Now()
@@ -153,7 +152,7 @@ func TestNothingBlocksWhenRedisHangs(t *testing.T) {
 		}
 	})
 	within("the first answer", readTimeout+time.Second, func() { o.counts("usr_1", "ses_1", 50) })
-	eventually(t, "the hang is known", func() bool { return !o.able() })
+	servertest.Eventually(t, "the hang is known", func() bool { return !o.able() })
 	within("later answers", readTimeout/2, func() { o.counts("usr_1", "ses_1", 50) })
 	if lost := o.Stats().LostHints; lost == 0 {
 		t.Error("the queue of hints has no bound")
@@ -164,8 +163,8 @@ func TestNothingBlocksWhenRedisHangs(t *testing.T) {
 // TestGapIsToldUntilItIsClosed: the bus is healthy again only after the owner has read what it missed.
 func TestGapIsToldUntilItIsClosed(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	o := lab(t, s.url(), 1)[0]
+	s := servertest.StartRedis(t)
+	o := lab(t, s.URL(), 1)[0]
 	called, answer := make(chan struct{}, 10), make(chan error)
 	o.OnGap(func(ctx context.Context) error {
 		called <- struct{}{}
@@ -181,7 +180,7 @@ func TestGapIsToldUntilItIsClosed(t *testing.T) {
 		t.Error("healthy after a read that failed")
 	}
 	answer <- nil
-	eventually(t, "healthy", o.Healthy)
+	servertest.Eventually(t, "healthy", o.Healthy)
 }
 
 // TestURL: P11, and no error shows what the URL holds.

@@ -1,4 +1,4 @@
-package redis
+package servertest
 
 import (
 	"io"
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// proxy stands between one node and Redis, so that the node alone can be cut off.
-type proxy struct {
+// Proxy stands between one process and a server, so that the process alone can be cut off.
+type Proxy struct {
 	ln     net.Listener
 	target string
 	work   sync.WaitGroup
@@ -18,25 +18,27 @@ type proxy struct {
 	conns map[net.Conn]struct{}
 }
 
-func startProxy(t *testing.T, target string) *proxy {
+// StartProxy is a proxy to host:port, until the end of the test.
+func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{ln: ln, target: target, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{ln: ln, target: target, conns: map[net.Conn]struct{}{}}
 	p.work.Go(p.serve)
 	t.Cleanup(func() {
 		ln.Close()
-		p.sever(true)
+		p.Sever(true)
 		p.work.Wait()
 	})
 	return p
 }
 
-func (p *proxy) url() string { return "redis://" + p.ln.Addr().String() }
+// Addr is where it listens.
+func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
-func (p *proxy) serve() {
+func (p *Proxy) serve() {
 	for {
 		in, err := p.ln.Accept()
 		if err != nil {
@@ -52,14 +54,14 @@ func (p *proxy) serve() {
 	}
 }
 
-func (p *proxy) pump(to, from net.Conn) {
+func (p *Proxy) pump(to, from net.Conn) {
 	_, _ = io.Copy(to, from)
 	to.Close()
 	from.Close()
 }
 
 // keep notes the connections, unless the proxy is cut.
-func (p *proxy) keep(conns ...net.Conn) bool {
+func (p *Proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
@@ -72,8 +74,8 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 	return !p.cut
 }
 
-// sever cuts all connections and lets no new ones through, or heals.
-func (p *proxy) sever(cut bool) {
+// Sever cuts all connections and lets no new ones through, or heals.
+func (p *Proxy) Sever(cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = cut

@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+)
+
+// read is all rows of a query.
+func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	if s.writer.isClosed() {
+		return nil, errClosed
+	}
+	rows, err := s.reads.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return all(rows, scan)
+}
+
+// first is the first row of a query. sql.ErrNoRows.
+func first[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (T, error) {
+	out, err := read(ctx, s, scan, query, args...)
+	if err == nil && len(out) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return out[0], nil
+}
+
+// all reads what is left of rows, and closes them.
+func all[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func scanInt(r *sql.Rows) (n int, err error) {
+	err = r.Scan(&n)
+	return n, err
+}
+
+func scanText(r *sql.Rows) (text string, err error) {
+	err = r.Scan(&text)
+	return text, err
+}
+
+// list is a parameter for json_each.
+func list(texts []string) string {
+	if len(texts) == 0 {
+		return "[]"
+	}
+	b, _ := json.Marshal(texts) // of strings, never fails
+	return string(b)
+}
