@@ -25,6 +25,8 @@ type Principal struct {
 	Generation int
 	Issued     time.Time
 	Expires    time.Time
+	Owes       string // token.OwesMFA or token.OwesSetup: what has to be done before anything else
+	Version    int    // of the user's record, as far as Owes knows it
 }
 
 // Has tells whether the principal has the role.
@@ -40,6 +42,8 @@ type Guard struct {
 	// Fresh tells how old this node's knowledge is.
 	Fresh func() time.Duration
 	Fence time.Duration // knowledge older than this admits nobody; 0: never
+	// MustHaveFactor tells whether users with these roles must have a second factor. Nil: nobody must.
+	MustHaveFactor func(roles []string) bool
 	// Used hears of every token of a live session whose signature was good.
 	Used func(p Principal)
 	Now  func() time.Time
@@ -66,8 +70,9 @@ func (g *Guard) Token(raw string) (Principal, error) {
 	}
 	p := Principal{
 		UserID: c.Subject, SessionID: c.SessionID, Roles: c.Roles, AAL: c.AAL, AuthTime: c.AuthTime, Epoch: c.Epoch,
-		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires,
+		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires, Owes: c.Owes,
 	}
+	g.Assure(&p)
 	if err := g.ended(p); err != nil {
 		return p, err
 	}
@@ -76,6 +81,20 @@ func (g *Guard) Token(raw string) (Principal, error) {
 		return p, err
 	}
 	return p, g.stale(p)
+}
+
+// Assure brings a principal's assurance and debt up to what this node knows: what was raised or enrolled since
+// outranks the claims.
+func (g *Guard) Assure(p *Principal) {
+	if s, ok := g.Memory.Session(p.SessionID); ok {
+		p.AAL = max(p.AAL, s.AAL)
+	}
+	if u, ok := g.Memory.User(p.UserID); ok {
+		p.Version = u.Version
+		p.Owes = token.Owed(len(u.Methods) > 0, p.AAL, g.MustHaveFactor != nil && g.MustHaveFactor(u.Roles))
+	} else if p.Owes == token.OwesMFA && p.AAL >= 2 {
+		p.Owes = token.OwesNothing
+	}
 }
 
 // Standing tells, from memory, whether a principal that was good still is: nothing ended or changed since.

@@ -16,6 +16,7 @@ const (
 
 // NormalEmail trims and lower-cases an address; that form is compared, stored and returned.
 func NormalEmail(email string) (string, error) {
+	valid := utf8.ValidString(email) // lowering would repair it
 	email = strings.ToLower(strings.TrimSpace(email))
 	local, domain, ok := strings.Cut(email, "@")
 	switch {
@@ -23,7 +24,7 @@ func NormalEmail(email string) (string, error) {
 		return "", fault.Field("email", "is required")
 	case len(email) > MaxEmail:
 		return "", fault.Field("email", "must be at most 254 bytes long")
-	case !ok, local == "", domain == "", strings.Contains(domain, "@"), !utf8.ValidString(email),
+	case !ok, local == "", domain == "", strings.Contains(domain, "@"), !valid,
 		strings.ContainsFunc(email, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
 		return "", fault.Field("email", "must be an e-mail address")
 	}

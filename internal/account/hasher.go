@@ -80,11 +80,7 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, stal
 		_, _, _ = verifyArgon(h.dummy, password)
 		return false, false, nil
 	case strings.HasPrefix(encoded, "$2"):
-		err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
-		if err == nil || errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
-			return err == nil, true, nil
-		}
-		return false, false, fmt.Errorf("compare bcrypt hash: %w", err)
+		return verifyBcrypt(encoded, password)
 	default:
 		return verifyArgon(encoded, password)
 	}
@@ -114,7 +110,7 @@ func (h *Hasher) acquire(ctx context.Context) (release func(), err error) {
 		h.hashes.Add(1)
 		return func() { <-h.slots }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a hashing slot: %w", ctx.Err())
+		return nil, ErrBusy.Because(ctx.Err())
 	}
 }
 
@@ -123,11 +119,23 @@ func encodeArgon(salt, key []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
-// Bounds of foreign argon2id hashes, so that no imported record can ask for a machine's whole memory.
+// Bounds of foreign hashes, so that no imported record can ask for a machine's whole memory, or for hours.
 const (
-	maxArgonMemory = 256 << 10
+	maxArgonMemory = 256 << 10 // KiB
 	maxArgonTime   = 16
+	maxBcryptCost  = 16
 )
+
+func verifyBcrypt(encoded, password string) (ok, stale bool, err error) {
+	if cost, err := bcrypt.Cost([]byte(encoded)); err != nil || cost > maxBcryptCost {
+		return false, false, errors.New("bcrypt hash that does not decode, or with a cost out of bounds")
+	}
+	err = bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
+	if err == nil || errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		return err == nil, true, nil
+	}
+	return false, false, fmt.Errorf("compare bcrypt hash: %w", err)
+}
 
 func verifyArgon(encoded, password string) (ok, stale bool, err error) {
 	var version int
@@ -150,6 +158,6 @@ func verifyArgon(encoded, password string) (ok, stale bool, err error) {
 		return false, false, errors.New("argon2id hash that does not decode")
 	}
 	got := argon2.IDKey([]byte(password), salt, passes, memory, lanes, uint32(len(want)))
-	stale = memory != argonMemory || passes != argonTime || lanes != argonLanes
+	stale = memory != argonMemory || passes != argonTime || lanes != argonLanes || len(want) != argonKey
 	return subtle.ConstantTimeCompare(got, want) == 1, stale, nil
 }

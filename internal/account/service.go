@@ -29,6 +29,8 @@ type New struct {
 	Password string // may be empty
 	Roles    []string
 	Verified bool
+
+	Identities []Identity
 }
 
 // Check refuses what Create would refuse, but for an address that is taken, and normalises the address.
@@ -57,7 +59,7 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 	if err := n.Check(); err != nil {
 		return User{}, err
 	}
-	u := User{ID: id.New(id.User), Email: n.Email, Name: n.Name, Roles: n.Roles, CreatedAt: s.Now()}
+	u := User{ID: id.New(id.User), Email: n.Email, Name: n.Name, Roles: n.Roles, Identities: n.Identities, CreatedAt: s.Now()}
 	if n.Verified {
 		u.EmailVerifiedAt = s.Now()
 	}
@@ -72,8 +74,9 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 	if err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx) // an admin who is not listed would not count
 	if u.Has(RoleAdmin) {
-		if err := s.joinAdmins(ctx, u.ID); err != nil {
+		if u, _, err = s.raise(ctx, u.ID, func(*User) error { return ErrUnchanged }); err != nil {
 			return User{}, err
 		}
 	}
@@ -81,8 +84,12 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 	return u, nil
 }
 
-// Authenticate finds the user by address and password. Unknown, passwordless, wrong and disabled are the same
-// ErrInvalidCredentials after the same one hash.
+// User is the user with the id: fault.ErrNotFound.
+func (s *Service) User(ctx context.Context, id string) (User, error) { return s.Store.User(ctx, id) }
+
+// Authenticate finds the user by address, in its normal form, and password. Unknown, passwordless, wrong and disabled
+// are the same ErrInvalidCredentials after the same one hash. The user is as he was before the password was checked,
+// so that a sign-in can tell what changed since.
 func (s *Service) Authenticate(ctx context.Context, email, password string) (User, error) {
 	u, err := s.Store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
@@ -97,7 +104,7 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (Use
 		return u, ErrInvalidCredentials
 	}
 	if stale {
-		u = s.rehash(ctx, u, password)
+		s.rehash(ctx, u, password)
 	}
 	return u, nil
 }
@@ -115,27 +122,24 @@ func (s *Service) CheckPassword(ctx context.Context, u User, password string) er
 }
 
 // rehash brings an imported or older hash up to date. Failing is no reason to refuse the sign-in: the next one tries again.
-func (s *Service) rehash(ctx context.Context, u User, password string) User {
+func (s *Service) rehash(ctx context.Context, u User, password string) {
 	hash, err := s.Hasher.Hash(ctx, password)
 	if err != nil {
-		return u
+		return
 	}
-	old := u.PasswordHash
-	after, err := s.change(ctx, u.ID, false, func(now *User) error {
-		if now.PasswordHash != old {
-			return errUnchanged
+	_, _ = s.Change(ctx, u.ID, false, func(now *User) error {
+		if now.PasswordHash != u.PasswordHash {
+			return ErrUnchanged
 		}
 		now.PasswordHash = hash
 		return nil
 	})
-	if err != nil {
-		return u
-	}
-	return after
 }
 
-// SetPassword stores a new password and makes sign-ins that are under way fail.
-func (s *Service) SetPassword(ctx context.Context, userID, password string) (User, error) {
+// SetPassword stores a new password and makes sign-ins that are under way fail. So does it itself, with
+// ErrInvalidCredentials, when u, as read before the old password was checked, is no longer how he stands: of two
+// changes at once the second knew only the password that is gone.
+func (s *Service) SetPassword(ctx context.Context, u User, password string) (User, error) {
 	if err := CheckNewPassword("new_password", password); err != nil {
 		return User{}, err
 	}
@@ -143,9 +147,12 @@ func (s *Service) SetPassword(ctx context.Context, userID, password string) (Use
 	if err != nil {
 		return User{}, err
 	}
-	return s.change(ctx, userID, true, func(u *User) error {
-		u.PasswordHash = hash
-		u.AuthVersion++
+	return s.Change(ctx, u.ID, true, func(now *User) error {
+		if now.AuthVersion != u.AuthVersion {
+			return ErrInvalidCredentials
+		}
+		now.PasswordHash = hash
+		now.AuthVersion++
 		return nil
 	})
 }
@@ -156,9 +163,9 @@ func (s *Service) Rename(ctx context.Context, userID, name string) (User, error)
 	if err := CheckName(name); err != nil {
 		return User{}, err
 	}
-	return s.change(ctx, userID, true, func(u *User) error {
+	return s.Change(ctx, userID, true, func(u *User) error {
 		if u.Name == name {
-			return errUnchanged
+			return ErrUnchanged
 		}
 		u.Name = name
 		return nil
@@ -171,74 +178,69 @@ func (s *Service) SetRoles(ctx context.Context, userID string, roles []string) (
 	if err != nil {
 		return User{}, false, err
 	}
-	admin := slices.Contains(roles, RoleAdmin)
-	if !admin {
-		if err := s.leaveAdmins(ctx, userID); err != nil {
-			return User{}, false, err
-		}
-	}
-	u, err = s.change(ctx, userID, true, func(u *User) error {
-		if changed = !slices.Equal(u.Roles, roles); !changed {
-			return errUnchanged
+	edit := func(u *User) error {
+		if slices.Equal(u.Roles, roles) {
+			return ErrUnchanged
 		}
 		u.Roles = roles
 		u.Epoch++
 		return nil
-	})
-	if err == nil && admin && !u.Disabled {
-		err = s.joinAdmins(ctx, userID)
 	}
-	return u, changed, err
+	if slices.Contains(roles, RoleAdmin) {
+		return s.raise(ctx, userID, edit)
+	}
+	return s.lower(ctx, userID, edit)
 }
 
 // SetDisabled takes the user's standing away or gives it back. The caller ends the sessions. ErrLastAdmin.
 func (s *Service) SetDisabled(ctx context.Context, userID string, disabled bool) (u User, changed bool, err error) {
-	if disabled {
-		if err := s.leaveAdmins(ctx, userID); err != nil {
-			return User{}, false, err
-		}
-	}
-	u, err = s.change(ctx, userID, true, func(u *User) error {
-		if changed = u.Disabled != disabled; !changed {
-			return errUnchanged
+	edit := func(u *User) error {
+		if u.Disabled == disabled {
+			return ErrUnchanged
 		}
 		u.Disabled = disabled
 		u.Epoch++
 		u.AuthVersion++
 		return nil
-	})
-	if err == nil && !disabled && u.Has(RoleAdmin) {
-		err = s.joinAdmins(ctx, userID)
 	}
-	return u, changed, err
+	if disabled {
+		return s.lower(ctx, userID, edit)
+	}
+	return s.raise(ctx, userID, edit)
 }
 
-// errUnchanged ends a change that has nothing to write.
-var errUnchanged = errors.New("unchanged")
+// ErrUnchanged ends a Change that has nothing to write.
+var ErrUnchanged = errors.New("unchanged")
 
-// change reads, changes and replaces until nobody came between. With stamp the change is announced.
-func (s *Service) change(ctx context.Context, userID string, stamp bool, edit func(*User) error) (User, error) {
+// Change reads, edits and replaces a user's record until nobody came between; ErrUnchanged from edit leaves it as it
+// is. With stamp the change is announced.
+func (s *Service) Change(ctx context.Context, userID string, stamp bool, edit func(*User) error) (User, error) {
 	for {
 		u, err := s.Store.User(ctx, userID)
 		if err != nil {
 			return User{}, fmt.Errorf("read user: %w", err)
 		}
 		after := u
-		if err := edit(&after); errors.Is(err, errUnchanged) {
+		if err := edit(&after); errors.Is(err, ErrUnchanged) {
 			return u, nil
 		} else if err != nil {
 			return User{}, err
 		}
-		after, err = s.Store.ReplaceUser(ctx, after, stamp)
-		if errors.Is(err, fault.ErrMoved) {
-			continue
+		after, err = s.replace(ctx, after, stamp)
+		if !errors.Is(err, fault.ErrMoved) {
+			return after, err
 		}
-		if err != nil {
-			return User{}, fmt.Errorf("change user: %w", err)
-		}
-		if stamp {
-			s.Announce(ctx, after)
-		}
-		return after, nil
 	}
+}
+
+// replace writes the record and, with stamp, announces it: fault.ErrMoved.
+func (s *Service) replace(ctx context.Context, u User, stamp bool) (User, error) {
+	u, err := s.Store.ReplaceUser(ctx, u, stamp)
+	if err != nil {
+		return User{}, fmt.Errorf("change user: %w", err)
+	}
+	if stamp {
+		s.Announce(context.WithoutCancel(ctx), u)
+	}
+	return u, nil
 }

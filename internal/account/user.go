@@ -17,18 +17,23 @@ const (
 
 // User is an account as it is stored.
 type User struct {
-	ID              string    `json:"id"`
-	Version         int       `json:"-"` // of the record; a replace is a compare-and-set on it
-	Email           string    `json:"email"`
-	Name            string    `json:"name"`
-	PasswordHash    string    `json:"password_hash,omitempty"` // PHC string of argon2id, or bcrypt; "" when there is none
-	Roles           []string  `json:"roles"`
-	Disabled        bool      `json:"disabled,omitempty"`
-	EmailVerifiedAt time.Time `json:"email_verified_at,omitzero"`
-	Epoch           int       `json:"epoch"`        // rises with roles and standing: older access tokens are stale
-	AuthVersion     int       `json:"auth_version"` // rises with password, standing and factors: a sign-in that began before fails
-	CreatedAt       time.Time `json:"created_at"`
-	ChangedAt       time.Time `json:"-"` // the store's clock when roles, factors, name or standing last changed
+	ID              string     `json:"id"`
+	Version         int        `json:"-"` // of the record; a replace is a compare-and-set on it
+	Email           string     `json:"email"`
+	Name            string     `json:"name"`
+	PasswordHash    string     `json:"password_hash,omitempty"` // PHC string of argon2id, or bcrypt; "" when there is none
+	Roles           []string   `json:"roles"`
+	Disabled        bool       `json:"disabled,omitempty"`
+	EmailVerifiedAt time.Time  `json:"email_verified_at,omitzero"`
+	Epoch           int        `json:"epoch"`        // rises with roles and standing: older access tokens are stale
+	AuthVersion     int        `json:"auth_version"` // rises with password, standing and factors: a sign-in that began before fails
+	TOTP            *TOTP      `json:"totp,omitempty"`
+	Passkeys        []Passkey  `json:"passkeys,omitempty"`
+	RecoveryCodes   []string   `json:"recovery_codes,omitempty"` // hashes under RecoveryKey; a used one is gone
+	RecoveryKey     []byte     `json:"recovery_key,omitempty"`   // sealed
+	Identities      []Identity `json:"identities,omitempty"`     // at most one of each provider
+	CreatedAt       time.Time  `json:"created_at"`
+	ChangedAt       time.Time  `json:"-"` // the store's clock when roles, factors, name or standing last changed
 }
 
 // Has tells whether the user has the role.
@@ -62,7 +67,9 @@ type Page struct {
 // Errors of accounts.
 var (
 	ErrEmailTaken         = &fault.Error{Kind: fault.Conflict, Code: "email_taken"}
+	ErrIdentityTaken      = &fault.Error{Kind: fault.Conflict, Code: "email_taken", Detail: "that account is linked to another user"}
 	ErrLastAdmin          = &fault.Error{Kind: fault.Conflict, Code: "last_admin", Detail: "the last admin keeps the role and stays enabled"}
+	ErrLastCredential     = &fault.Error{Kind: fault.Conflict, Code: "last_credential", Detail: "without it there would be no way to sign in"}
 	ErrInvalidCredentials = &fault.Error{Kind: fault.Unauthenticated, Code: "invalid_credentials"}
 	ErrWeakPassword       = &fault.Error{Kind: fault.Invalid, Code: "weak_password", Detail: "this password is among the most common ones"}
 	ErrSignupClosed       = &fault.Error{Kind: fault.Forbidden, Code: "forbidden", Detail: "registration is closed"}

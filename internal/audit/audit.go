@@ -8,20 +8,35 @@ import (
 
 // The actions.
 const (
-	UserRegistered  = "user.registered"
-	UserCreated     = "user.created"
-	UserRoles       = "user.roles"
-	UserDisabled    = "user.disabled"
-	UserEnabled     = "user.enabled"
-	UserRenamed     = "user.renamed"
-	PasswordChanged = "password.changed"
-	SignedIn        = "session.started"
-	SignInFailed    = "session.refused"
-	SessionEnded    = "session.ended"
-	SessionRenamed  = "session.renamed"
-	Reauthenticated = "session.reauthenticated"
-	MessageSent     = "message.sent"
-	KeysRotated     = "keys.rotated"
+	UserRegistered   = "user.registered"
+	UserCreated      = "user.created"
+	UserRoles        = "user.roles"
+	UserDisabled     = "user.disabled"
+	UserEnabled      = "user.enabled"
+	UserRenamed      = "user.renamed"
+	PasswordChanged  = "password.changed"
+	SignedIn         = "session.started"
+	SignInFailed     = "session.refused"
+	SessionEnded     = "session.ended"
+	SessionRenamed   = "session.renamed"
+	Reauthenticated  = "session.reauthenticated"
+	PasskeyCloned    = "passkey.cloned"
+	FactorAdded      = "factor.added"
+	FactorRemoved    = "factor.removed"
+	FactorsReset     = "factors.reset"
+	RecoveryCodes    = "recovery_codes.renewed"
+	IdentityLinked   = "identity.linked"
+	IdentityUnlinked = "identity.unlinked"
+	MessageSent      = "message.sent"
+	KeysRotated      = "keys.rotated"
+)
+
+// The actions on what speaks to other services.
+const (
+	WebhookCreated    = "webhook.created"
+	WebhookDeleted    = "webhook.deleted"
+	ServiceKeyCreated = "service_key.created"
+	ServiceKeyDeleted = "service_key.deleted"
 )
 
 // The outcomes.

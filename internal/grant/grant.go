@@ -11,8 +11,11 @@ import (
 
 // The purposes of grants.
 const (
-	Ticket = "ws_ticket"
-	Setup  = "setup"
+	Ticket     = "ws_ticket"
+	Setup      = "setup"
+	MFA        = "mfa"
+	WebAuthn   = "webauthn"
+	OAuthState = "oauth_state"
 )
 
 // Grant is a one-time secret as it is stored.
@@ -30,6 +33,8 @@ type Grant struct {
 // Store keeps grants. All of it is safe for concurrent use on any number of nodes.
 type Store interface {
 	InsertGrant(ctx context.Context, g Grant) error
+	// Grant is a live grant with tries left, as it stands; fault.ErrNotFound.
+	Grant(ctx context.Context, purpose, hash string, now time.Time) (Grant, error)
 	// TryGrant takes one try of a live grant and returns it, in one atomic step; without tries left, or of none,
 	// fault.ErrNotFound.
 	TryGrant(ctx context.Context, purpose, hash string, now time.Time) (Grant, error)

@@ -29,6 +29,13 @@ func (s *Service) Give(ctx context.Context, g Grant, life time.Duration) (secret
 	return secret, nil
 }
 
+// Find is the grant of a secret, which stays as it is: ErrExpired when it is used up, expired or unknown.
+func (s *Service) Find(ctx context.Context, purpose, secret string) (Grant, error) {
+	return s.find(purpose, secret, func(hash string) (Grant, error) {
+		return s.Store.Grant(ctx, purpose, hash, s.Now())
+	})
+}
+
 // Take redeems a secret, once: ErrExpired when it is used, expired or unknown.
 func (s *Service) Take(ctx context.Context, purpose, secret string) (Grant, error) {
 	return s.find(purpose, secret, func(hash string) (Grant, error) {

@@ -21,17 +21,19 @@ type Change struct {
 
 	// Of a session's record.
 	SessionID string             `json:"session_id,omitempty"`
+	AAL       int                `json:"aal,omitempty"`
 	Ended     *wire.SessionEnded `json:"ended,omitempty"`
 
 	// Of a user's record.
 	Epoch    int      `json:"epoch,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
 	Disabled bool     `json:"disabled,omitempty"`
+	Methods  []string `json:"methods,omitempty"` // the second factors that the user can show; none: he has none
 }
 
 // OfSession is the change that a session's record tells of.
 func OfSession(s session.Session) Change {
-	c := Change{At: s.ChangedAt, Version: s.Version, UserID: s.UserID, SessionID: s.ID}
+	c := Change{At: s.ChangedAt, Version: s.Version, UserID: s.UserID, SessionID: s.ID, AAL: s.AAL}
 	if s.Ended() {
 		frame := s.EndedFrame()
 		c.Ended = &frame
@@ -41,7 +43,7 @@ func OfSession(s session.Session) Change {
 
 // OfUser is the change that a user's record tells of.
 func OfUser(u account.User) Change {
-	return Change{At: u.ChangedAt, Version: u.Version, UserID: u.ID, Epoch: u.Epoch, Roles: u.Roles, Disabled: u.Disabled}
+	return Change{At: u.ChangedAt, Version: u.Version, UserID: u.ID, Epoch: u.Epoch, Roles: u.Roles, Disabled: u.Disabled, Methods: u.Methods()}
 }
 
 // key names the record.
@@ -52,7 +54,8 @@ func (c Change) key() string {
 	return c.UserID
 }
 
-// newer tells whether c says more than old of the same record.
+// newer tells whether c says more than old of the same record. Either of the two is enough: the stamp goes back when
+// the store's clock is set back, the version when the store is put back from a backup, and an end must never be missed.
 func (c Change) newer(old Change) bool {
-	return c.At.After(old.At) || c.At.Equal(old.At) && c.Version > old.Version
+	return c.At.After(old.At) || c.Version > old.Version || c.Ended != nil && old.Ended == nil
 }

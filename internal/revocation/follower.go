@@ -20,7 +20,10 @@ type Config struct {
 	Horizon time.Duration // how far back a change can matter to a living access token: its TTL and leeway
 	Overlap time.Duration // 30 s: how late a stamped record may become visible
 	Every   time.Duration // 5 s: between reads of the store, always
-	Poll    time.Duration // 250 ms: between looks for writes of other processes
+	Hurried time.Duration // 1 s: between reads of the store while Hurry
+	// Hurry tells whether hints may be lost just now. Nil: never.
+	Hurry func() bool
+	Poll  time.Duration // 250 ms: between looks for writes of other processes
 }
 
 // Follower reads from the store what changed, in time order with an overlap, and knows how fresh that knowledge is.
@@ -40,6 +43,10 @@ type Follower struct {
 func NewFollower(cfg Config) *Follower {
 	cfg.Overlap = orDefault(cfg.Overlap, 30*time.Second)
 	cfg.Every = orDefault(cfg.Every, 5*time.Second)
+	cfg.Hurried = orDefault(cfg.Hurried, time.Second)
+	if cfg.Hurry == nil {
+		cfg.Hurry = func() bool { return false }
+	}
 	cfg.Poll = orDefault(cfg.Poll, 250*time.Millisecond)
 	return &Follower{cfg: cfg, nudge: make(chan struct{}, 1)}
 }
@@ -81,15 +88,12 @@ func (f *Follower) Read(ctx context.Context) error {
 	f.mu.Unlock()
 	began := f.cfg.Now()
 	got, err := f.cfg.Source.Changes(ctx, since)
-	f.mu.Lock()
 	if err != nil {
+		f.mu.Lock()
 		f.failed++
 		f.mu.Unlock()
 		return fmt.Errorf("read changes: %w", err)
 	}
-	f.reads++
-	f.since, f.readAt = got.Now, began
-	f.mu.Unlock()
 	for _, s := range got.Sessions {
 		f.Apply(OfSession(s))
 	}
@@ -97,6 +101,10 @@ func (f *Follower) Read(ctx context.Context) error {
 		f.Apply(OfUser(u))
 	}
 	f.cfg.Memory.forget(got.Now.Add(-f.cfg.Horizon - 2*f.cfg.Overlap))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads++
+	f.since, f.readAt = got.Now, began // not before memory has it: a node that was fenced admits again from here on
 	return nil
 }
 
@@ -108,27 +116,41 @@ func (f *Follower) Nudge() {
 	}
 }
 
-// Run follows until ctx ends.
+// Run follows until ctx ends. While the store cannot be read, it says so once and tries at every poll.
 func (f *Follower) Run(ctx context.Context) error {
 	poll := time.NewTicker(f.cfg.Poll)
 	defer poll.Stop()
+	failing := false
 	for {
-		due := false
+		due := failing
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-f.nudge:
 			due = true
 		case <-poll.C:
-			due = f.Age() >= f.cfg.Every || f.moved(ctx)
+			due = due || f.Age() >= f.interval() || f.moved(ctx)
 		}
 		if !due {
 			continue
 		}
-		if err := f.Read(ctx); err != nil && ctx.Err() == nil {
+		err := f.Read(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
 			f.cfg.Log.Warn("the store cannot be followed", "age", f.Age().Round(time.Millisecond), "error", err)
 		}
+		if err == nil && failing {
+			f.cfg.Log.Info("the store is followed again")
+		}
+		failing = err != nil
 	}
+}
+
+// interval is how old the last good read may become.
+func (f *Follower) interval() time.Duration {
+	if f.cfg.Hurry() {
+		return min(f.cfg.Every, f.cfg.Hurried)
+	}
+	return f.cfg.Every
 }
 
 func (f *Follower) moved(ctx context.Context) bool {

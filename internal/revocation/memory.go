@@ -27,11 +27,16 @@ func (m *Memory) Ended(sessionID string) (wire.SessionEnded, bool) {
 	return *c.Ended, true
 }
 
+// Session is the latest change of a session, when there is a recent one.
+func (m *Memory) Session(sessionID string) (Change, bool) { return m.latest(sessionID) }
+
 // User is the latest change of a user's claims, when there is a recent one.
-func (m *Memory) User(userID string) (Change, bool) {
+func (m *Memory) User(userID string) (Change, bool) { return m.latest(userID) }
+
+func (m *Memory) latest(key string) (Change, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	c, ok := m.changes[userID]
+	c, ok := m.changes[key]
 	return c, ok
 }
 

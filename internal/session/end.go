@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
@@ -25,8 +26,13 @@ type Ending struct {
 // End ends a session: one atomic step of its record, then the announcement, then the audit row. A session that has
 // ended stays as its first end left it; ended tells whether this call was it.
 func (s *Service) End(ctx context.Context, sessionID string, e Ending) (sess Session, ended bool, err error) {
+	return s.endIf(ctx, sessionID, e, func(Session) bool { return true })
+}
+
+// endIf ends a session that, in the atomic step, is still due.
+func (s *Service) endIf(ctx context.Context, sessionID string, e Ending, due func(Session) bool) (sess Session, ended bool, err error) {
 	sess, err = s.change(ctx, sessionID, true, func(x *Session) error {
-		if ended = !x.Ended(); !ended {
+		if ended = !x.Ended() && due(*x); !ended {
 			return errUnchanged
 		}
 		now := s.Now()
@@ -37,7 +43,7 @@ func (s *Service) End(ctx context.Context, sessionID string, e Ending) (sess Ses
 	if err != nil || !ended {
 		return sess, false, err
 	}
-	if err := s.Audit.AppendAudit(ctx, endedRow(sess, e)); err != nil {
+	if err := s.Audit.AppendAudit(context.WithoutCancel(ctx), endedRow(sess, e)); err != nil {
 		return sess, true, fmt.Errorf("record end: %w", err)
 	}
 	return sess, true, nil
@@ -56,26 +62,33 @@ func endedRow(sess Session, e Ending) audit.Event {
 	}
 }
 
-// EndAll ends the user's live sessions but except, and says how many.
+// EndAll ends the user's live sessions but except, and says how many. One that cannot be ended does not spare the
+// others, nor does a caller who goes away.
 func (s *Service) EndAll(ctx context.Context, userID, except string, e Ending) (int, error) {
 	list, err := s.Store.SessionsOf(ctx, userID)
 	if err != nil {
 		return 0, fmt.Errorf("list sessions: %w", err)
 	}
-	n := 0
-	for _, x := range list {
-		if x.ID == except {
-			continue
-		}
+	list = slices.DeleteFunc(list, func(x Session) bool { return x.ID == except })
+	ctx = context.WithoutCancel(ctx)
+	return endEach(list, func(x Session) (bool, error) {
 		_, ended, err := s.End(ctx, x.ID, e)
-		if err != nil && !errors.Is(err, fault.ErrNotFound) {
-			return n, err
-		}
+		return ended, err
+	})
+}
+
+// endEach counts those that end ended, and joins the errors. One that is gone is no error.
+func endEach(list []Session, end func(Session) (bool, error)) (n int, err error) {
+	for _, x := range list {
+		ended, endErr := end(x)
 		if ended {
 			n++
 		}
+		if !errors.Is(endErr, fault.ErrNotFound) {
+			err = errors.Join(err, endErr)
+		}
 	}
-	return n, nil
+	return n, err
 }
 
 // Sweep ends sessions that have passed their idle or absolute end, and says how many. A refresh that comes between
@@ -85,32 +98,13 @@ func (s *Service) Sweep(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find expired sessions: %w", err)
 	}
-	n := 0
-	for _, x := range due {
-		ended, err := s.expire(ctx, x.ID)
-		if err != nil {
-			return n, err
-		}
-		if ended {
-			n++
-		}
-	}
-	return n, nil
+	return endEach(due, func(x Session) (bool, error) {
+		_, ended, err := s.endIf(ctx, x.ID, expired, func(x Session) bool { return !s.Now().Before(x.End()) })
+		return ended, err
+	})
 }
 
 var expired = Ending{Reason: "session_expired", By: wire.By{Kind: wire.BySystem}}
-
-func (s *Service) expire(ctx context.Context, sessionID string) (bool, error) {
-	sess, err := s.Store.Session(ctx, sessionID)
-	if errors.Is(err, fault.ErrNotFound) || err == nil && s.Now().Before(sess.End()) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read session: %w", err)
-	}
-	_, ended, err := s.End(ctx, sessionID, expired)
-	return ended, err
-}
 
 // standing is the user of a session that may go on: not ended, within its life, the user there and enabled. What has
 // run out is ended here and now.

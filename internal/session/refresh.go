@@ -29,7 +29,7 @@ func (s *Service) Refresh(ctx context.Context, presented, transport string, v Vi
 		if sess.Transport != transport {
 			return Issued{}, fault.ErrInvalidToken
 		}
-		out, err := s.step(ctx, sess, key, shown)
+		out, err := s.step(ctx, sess, key, shown, v.IP)
 		if errors.Is(err, fault.ErrMoved) {
 			continue
 		}
@@ -68,7 +68,7 @@ func (s *Service) presented(ctx context.Context, text string) (Session, []byte, 
 }
 
 // step decides one refresh against the record as it was read. fault.ErrMoved: read again.
-func (s *Service) step(ctx context.Context, sess Session, key []byte, shown token.Refresh) (Issued, error) {
+func (s *Service) step(ctx context.Context, sess Session, key []byte, shown token.Refresh, ip string) (Issued, error) {
 	user, err := s.standing(ctx, sess)
 	if err != nil {
 		return Issued{}, err
@@ -84,13 +84,13 @@ func (s *Service) step(ctx context.Context, sess Session, key []byte, shown toke
 		if err != nil {
 			return Issued{}, fmt.Errorf("rotate refresh token: %w", err)
 		}
-		return s.issue(sess, user, key)
+		return s.issue(sess, user, key, now)
 	case 1:
 		if s.repeatable(sess, now) {
-			return s.issue(sess, user, key)
+			return s.issue(sess, user, key, now)
 		}
 	}
-	ended, _, err := s.End(ctx, sess.ID, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}})
+	ended, _, err := s.End(ctx, sess.ID, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}, IP: ip})
 	if err != nil {
 		return Issued{}, err
 	}

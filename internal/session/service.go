@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,9 @@ type Service struct {
 	Traces *Traces
 	Lives  Lifetimes
 	Max    int // live sessions of a user; the oldest ends
-	Now    func() time.Time
+	// MustHaveFactor tells whether users with these roles must have a second factor. Nil: nobody must.
+	MustHaveFactor func(roles []string) bool
+	Now            func() time.Time
 	// Announce tells this node and then the others that a session's record was stamped: born, renamed, raised, ended.
 	Announce func(ctx context.Context, s Session)
 	// Renewed tells them that a session was refreshed or authenticated anew.
@@ -65,6 +68,7 @@ type Renewal struct {
 	Issued    time.Time `json:"issued"`
 	Expires   time.Time `json:"expires"`
 	AAL       int       `json:"aal"`
+	AuthTime  time.Time `json:"auth_time"`
 	Roles     []string  `json:"roles"`
 	Epoch     int       `json:"epoch"`
 }
@@ -91,6 +95,7 @@ type Start struct {
 type Issued struct {
 	Session        Session
 	User           account.User
+	At             time.Time // when the lives of the tokens began
 	AccessToken    string
 	AccessExpires  time.Time
 	RefreshToken   string // "" when it was not issued anew
@@ -100,19 +105,12 @@ type Issued struct {
 // Start makes a session: one more device of the user. The user is read again once the session is there: a password
 // change, a reset or a disable that came between ends it and answers ErrInvalidCredentials.
 func (s *Service) Start(ctx context.Context, in Start) (Issued, error) {
-	now := s.Now()
-	key := token.NewRefreshKey()
-	sess := Session{
-		ID: id.New(id.Session), UserID: in.User.ID, Transport: in.Transport, Name: in.Name, Device: in.Visit.Device,
-		AAL: in.AAL, AMR: in.AMR, AuthTime: now, AuthVersion: in.User.AuthVersion,
-		CreatedAt: now, RefreshedAt: now, ExpiresAt: now.Add(s.Lives.Refresh), AbsoluteExpiresAt: now.Add(s.Lives.Absolute),
-		LastSeenAt: now, IP: in.Visit.IP, UserAgent: in.Visit.UserAgent, Location: in.Visit.Location,
-	}
-	sess.Refresh = Refresh{Generation: 1, RotatedAt: now, Key: s.Box.Seal(refreshKeys, key, []byte(sess.ID))}
+	sess, key := s.fresh(in)
 	sess, err := s.Store.InsertSession(ctx, sess)
 	if err != nil {
 		return Issued{}, fmt.Errorf("start session: %w", err)
 	}
+	ctx = context.WithoutCancel(ctx) // whoever goes away now must not leave it unchecked
 	user, err := s.Users.User(ctx, sess.UserID)
 	if err != nil {
 		return Issued{}, fmt.Errorf("read user again: %w", err)
@@ -127,7 +125,27 @@ func (s *Service) Start(ctx context.Context, in Start) (Issued, error) {
 	if err := s.endOldest(ctx, user.ID); err != nil {
 		return Issued{}, err
 	}
-	return s.issue(sess, user, key)
+	return s.issue(sess, user, key, sess.CreatedAt)
+}
+
+// fresh is a session that begins now, and its refresh key.
+func (s *Service) fresh(in Start) (Session, []byte) {
+	now := s.Now()
+	key := token.NewRefreshKey()
+	sess := Session{
+		ID: id.New(id.Session), UserID: in.User.ID, Transport: in.Transport, Name: in.Name, Device: in.Visit.Device,
+		AAL: in.AAL, AMR: in.AMR, AuthTime: now, AuthVersion: in.User.AuthVersion,
+		CreatedAt: now, RefreshedAt: now, ExpiresAt: now.Add(s.Lives.Refresh), AbsoluteExpiresAt: now.Add(s.Lives.Absolute),
+		LastSeenAt: now, IP: in.Visit.IP, UserAgent: in.Visit.UserAgent, Location: in.Visit.Location,
+	}
+	sess.Refresh = Refresh{Generation: 1, RotatedAt: now, Key: s.Box.Seal(refreshKeys, key, []byte(sess.ID))}
+	return sess, key
+}
+
+// Make is a session with its tokens, to be stored by the caller: for load tests.
+func (s *Service) Make(in Start) (Issued, error) {
+	sess, key := s.fresh(in)
+	return s.issue(sess, in.User, key, sess.CreatedAt)
 }
 
 // endOldest keeps the number of a user's sessions within the limit. Of sign-ins at once, each sees at least what came
@@ -140,7 +158,9 @@ func (s *Service) endOldest(ctx context.Context, userID string) error {
 	if len(live) <= s.Max {
 		return nil
 	}
-	slices.SortFunc(live, func(a, b Session) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(live, func(a, b Session) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
 	for _, old := range live[:len(live)-s.Max] {
 		if _, _, err := s.End(ctx, old.ID, Ending{Reason: "session_revoked", By: wire.By{Kind: wire.BySystem}, Note: "session limit"}); err != nil {
 			return err
@@ -149,10 +169,9 @@ func (s *Service) endOldest(ctx context.Context, userID string) error {
 	return nil
 }
 
-// issue signs an access token for the session as it stands and derives its refresh token.
-func (s *Service) issue(sess Session, user account.User, key []byte) (Issued, error) {
-	out := Issued{Session: sess, User: user, RefreshExpires: sess.End()}
-	now := s.Now()
+// issue signs an access token for the session as it stands at now and derives its refresh token.
+func (s *Service) issue(sess Session, user account.User, key []byte, now time.Time) (Issued, error) {
+	out := Issued{Session: sess, User: user, At: now, RefreshExpires: sess.End()}
 	out.AccessExpires = now.Add(s.Lives.Access)
 	if out.AccessExpires.After(sess.End()) {
 		out.AccessExpires = sess.End()
@@ -162,6 +181,7 @@ func (s *Service) issue(sess Session, user account.User, key []byte) (Issued, er
 	out.AccessToken, err = s.Signer().Sign(token.Claims{
 		Subject: user.ID, SessionID: sess.ID, IssuedAt: now, Expires: out.AccessExpires,
 		Roles: user.Roles, AAL: sess.AAL, AMR: sess.AMR, AuthTime: sess.AuthTime, Epoch: user.Epoch, Generation: sess.Refresh.Generation,
+		Owes: s.Owed(user, sess.AAL),
 	})
 	if err != nil {
 		return Issued{}, fmt.Errorf("sign access token: %w", err)
@@ -170,6 +190,11 @@ func (s *Service) issue(sess Session, user account.User, key []byte) (Issued, er
 		out.RefreshToken = token.MintRefresh(key, sess.ID, sess.Refresh.Generation)
 	}
 	return out, nil
+}
+
+// Owed is what a session of the user with such an assurance owes.
+func (s *Service) Owed(u account.User, aal int) string {
+	return token.Owed(u.HasFactor(), aal, s.MustHaveFactor != nil && s.MustHaveFactor(u.Roles))
 }
 
 // Get is a live session of the user, with the traces this node knows. Those of others and ended ones are not found.
@@ -228,23 +253,55 @@ func (s *Service) Rename(ctx context.Context, userID, sessionID, name string) (S
 	return s.Traces.Overlay(sess), err
 }
 
-// Reauthenticate records that the person showed a credential again. The session and its generation stay.
-func (s *Service) Reauthenticate(ctx context.Context, sessionID string) (Issued, error) {
-	sess, err := s.change(ctx, sessionID, false, func(x *Session) error {
+// Proof is a credential that somebody showed on a session.
+type Proof struct {
+	Method string // of amr; "" to leave it
+	AAL    int    // the assurance that the session has with it; it never falls
+	Fresh  bool   // the person was there just now: auth_time
+}
+
+// Prove records a credential that was shown. The session and its generation stay; its sockets hear of it, and the
+// access token that comes with it has the new claims.
+func (s *Service) Prove(ctx context.Context, sessionID string, p Proof) (Issued, error) {
+	sess, _, err := s.replace(ctx, sessionID, true, func(x *Session) error {
 		if x.Ended() {
 			return Revoked(x.EndedFrame())
 		}
-		x.AuthTime = s.Now()
+		if p.Fresh {
+			x.AuthTime = s.Now()
+		}
+		x.AAL = max(x.AAL, p.AAL)
+		x.AMR = AMR(x.AAL, append(slices.Clone(x.AMR), p.Method)...)
 		return nil
 	})
 	if err != nil {
 		return Issued{}, err
 	}
+	defer s.Announce(context.WithoutCancel(ctx), sess) // last: what sockets hear of the renewal says it too, and more
+	return s.reissue(ctx, sess)
+}
+
+// AMR is a set of methods as it is stored: once each, "mfa" where two factors were shown (RFC 8176).
+func AMR(aal int, methods ...string) []string {
+	var out []string
+	for _, m := range methods {
+		if m != "" && m != "mfa" && !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	if aal >= 2 {
+		out = append(out, "mfa")
+	}
+	return out
+}
+
+// reissue is a fresh access token for a session whose refresh token stays.
+func (s *Service) reissue(ctx context.Context, sess Session) (Issued, error) {
 	user, err := s.Users.User(ctx, sess.UserID)
 	if err != nil {
 		return Issued{}, fmt.Errorf("read user: %w", err)
 	}
-	out, err := s.issue(s.Traces.Overlay(sess), user, nil)
+	out, err := s.issue(s.Traces.Overlay(sess), user, nil, s.Now())
 	if err == nil {
 		s.announceRenewal(ctx, out)
 	}
@@ -254,35 +311,41 @@ func (s *Service) Reauthenticate(ctx context.Context, sessionID string) (Issued,
 func (s *Service) announceRenewal(ctx context.Context, x Issued) {
 	s.Renewed(ctx, Renewal{
 		UserID: x.User.ID, SessionID: x.Session.ID, Issued: s.Now(), Expires: x.AccessExpires,
-		AAL: x.Session.AAL, Roles: x.User.Roles, Epoch: x.User.Epoch,
+		AAL: x.Session.AAL, AuthTime: x.Session.AuthTime, Roles: x.User.Roles, Epoch: x.User.Epoch,
 	})
 }
 
 var errUnchanged = errors.New("unchanged")
 
-// change reads, changes and replaces until nobody came between. With stamp the change is announced.
+// change is replace. With stamp the change is announced.
 func (s *Service) change(ctx context.Context, sessionID string, stamp bool, edit func(*Session) error) (Session, error) {
+	sess, changed, err := s.replace(ctx, sessionID, stamp, edit)
+	if changed && stamp {
+		s.Announce(context.WithoutCancel(ctx), sess)
+	}
+	return sess, err
+}
+
+// replace reads, changes and replaces until nobody came between; errUnchanged from edit leaves the record as it is.
+func (s *Service) replace(ctx context.Context, sessionID string, stamp bool, edit func(*Session) error) (sess Session, changed bool, err error) {
 	for {
 		sess, err := s.Store.Session(ctx, sessionID)
 		if err != nil {
-			return Session{}, fmt.Errorf("read session: %w", err)
+			return Session{}, false, fmt.Errorf("read session: %w", err)
 		}
 		after := sess
 		if err := edit(&after); errors.Is(err, errUnchanged) {
-			return sess, nil
+			return sess, false, nil
 		} else if err != nil {
-			return Session{}, err
+			return Session{}, false, err
 		}
 		after, err = s.Store.ReplaceSession(ctx, after, stamp)
 		if errors.Is(err, fault.ErrMoved) {
 			continue
 		}
 		if err != nil {
-			return Session{}, fmt.Errorf("change session: %w", err)
+			return Session{}, false, fmt.Errorf("change session: %w", err)
 		}
-		if stamp {
-			s.Announce(ctx, after)
-		}
-		return after, nil
+		return after, true, nil
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,17 +22,17 @@ type Traces struct {
 }
 
 type pendingTrace struct {
-	Trace
-	urgent  bool      // to be written at the next tick
+	Trace             // its IP, UserAgent and Location only until they are written: another node may write later ones
+	dirty   bool      // has what is yet to be written
+	urgent  bool      // at the next tick
 	written time.Time // when it was last written
-	dirty   bool
 }
 
 // Bounds of the gathering.
 const (
 	SeenEvery    = 30 * time.Second
 	traceForget  = 10 * time.Minute
-	maxTraces    = 100_000 // sessions; more are written at once
+	maxTraces    = 100_000 // sessions; further ones are dropped, and counted. From half on, what is written is forgotten
 	traceBatch   = 2_000
 	traceTimeout = 5 * time.Second
 )
@@ -62,7 +63,7 @@ func (p *pendingTrace) merge(x Trace) {
 	if x.LastSeenAt.After(p.LastSeenAt) {
 		p.LastSeenAt = x.LastSeenAt
 	}
-	if x.IP != "" && (x.IP != p.IP || x.UserAgent != p.UserAgent) {
+	if x.IP != "" {
 		p.IP, p.UserAgent, p.Location, p.urgent = x.IP, x.UserAgent, x.Location, true
 	}
 	if x.Acked > p.Acked {
@@ -94,7 +95,7 @@ func (t *Traces) Overlay(s Session) Session {
 	if p.LastSeenAt.After(s.LastSeenAt) {
 		s.LastSeenAt = p.LastSeenAt
 	}
-	if p.IP != "" && p.dirty {
+	if p.IP != "" {
 		s.IP, s.UserAgent, s.Location = p.IP, p.UserAgent, p.Location
 	}
 	s.Acked = max(s.Acked, p.Acked)
@@ -127,13 +128,14 @@ func (t *Traces) Run(ctx context.Context, interval time.Duration) error {
 
 // flush writes what is due; what cannot be written stays for the next time.
 func (t *Traces) flush(ctx context.Context, all bool) {
-	for due := t.due(all); len(due) > 0; {
-		batch := due[:min(len(due), traceBatch)]
-		due = due[len(batch):]
+	due := t.due(all)
+	for batch := range slices.Chunk(due, traceBatch) {
 		if err := t.write(ctx, batch); err != nil {
-			t.log.Warn("traces of sessions not written, will try again", "sessions", len(batch), "error", err)
-			t.again(batch)
+			t.log.Warn("traces of sessions not written, will try again", "sessions", len(due), "error", err)
+			return
 		}
+		t.wrote(batch)
+		due = due[len(batch):]
 	}
 }
 
@@ -146,20 +148,25 @@ func (t *Traces) due(all bool) []Trace {
 		switch {
 		case p.dirty && (all || p.urgent || now.Sub(p.written) >= SeenEvery):
 			out = append(out, p.Trace)
-			p.dirty, p.urgent, p.written = false, false, now
-		case !p.dirty && now.Sub(p.written) > traceForget:
+		case !p.dirty && (now.Sub(p.written) > traceForget || len(t.pending) > maxTraces/2):
 			delete(t.pending, id)
 		}
 	}
 	return out
 }
 
-func (t *Traces) again(batch []Trace) {
+// wrote notes what is written. What came meanwhile stays to be written.
+func (t *Traces) wrote(batch []Trace) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := t.now()
 	for _, x := range batch {
-		if p := t.pending[x.SessionID]; p != nil {
-			p.dirty, p.urgent = true, true
+		p := t.pending[x.SessionID]
+		if p.IP == x.IP && p.UserAgent == x.UserAgent && p.Location == x.Location {
+			p.IP, p.UserAgent, p.Location = "", "", nil
 		}
+		p.urgent = p.IP != "" || p.Acked > x.Acked || p.OnlineSeq > x.OnlineSeq
+		p.dirty = p.urgent || p.LastSeenAt.After(x.LastSeenAt)
+		p.written = now
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/device"
+	"github.com/gatehouse-dev/gatehouse/internal/factor"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
+	"github.com/gatehouse-dev/gatehouse/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
@@ -27,19 +29,22 @@ const (
 
 // Service is the steps. All fields are set before use and not changed after.
 type Service struct {
-	Accounts *account.Service
-	Sessions *session.Service
-	Grants   *grant.Service
-	Audit    audit.Store
-	Closed   bool // nobody registers by himself
-	Now      func() time.Time
-	Log      *slog.Logger
+	Accounts  *account.Service
+	Sessions  *session.Service
+	Grants    *grant.Service
+	Factors   *factor.Service
+	Providers map[string]oauth.Provider
+	Audit     audit.Store
+	Closed    bool // nobody registers by himself
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Entry is what a sign-in brings beside its credential.
 type Entry struct {
 	Transport  string // session.Cookie or session.Body
 	DeviceName string // "" for one made from the User-Agent
+	Replaces   string // the session whose cookie is overwritten, where the cookie itself cannot come
 	Cookie     string // the session cookie that came with it: a sign-in that sets the cookie ends that session
 	Visit      session.Visit
 }
@@ -61,50 +66,66 @@ func (s *Service) Register(ctx context.Context, n account.New, e Entry) (session
 		return session.Issued{}, err
 	}
 	s.record(ctx, audit.Event{Action: audit.UserRegistered, Actor: userParty(u.ID), Target: userParty(u.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Success})
-	return s.start(ctx, u, []string{"pwd"}, e)
+	return s.start(ctx, u, 1, []string{"pwd"}, e)
 }
 
 // Login signs in by password.
-func (s *Service) Login(ctx context.Context, email, password string, e Entry) (session.Issued, error) {
+func (s *Service) Login(ctx context.Context, email, password string, e Entry) (Outcome, error) {
 	if err := e.check(); err != nil {
-		return session.Issued{}, err
+		return Outcome{}, err
 	}
 	u, err := s.Accounts.Authenticate(ctx, email, password)
 	if errors.Is(err, account.ErrInvalidCredentials) {
 		s.record(ctx, audit.Event{Action: audit.SignInFailed, Actor: audit.Party{Kind: "address"}, Target: userParty(u.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Failure})
 	}
 	if err != nil {
-		return session.Issued{}, err
+		return Outcome{}, err
 	}
-	return s.start(ctx, u, []string{"pwd"}, e)
+	return s.enter(ctx, u, 1, "pwd", e)
 }
 
 // start begins the session, and ends the one whose cookie it replaces.
-func (s *Service) start(ctx context.Context, u account.User, amr []string, e Entry) (session.Issued, error) {
+func (s *Service) start(ctx context.Context, u account.User, aal int, amr []string, e Entry) (session.Issued, error) {
 	name := e.DeviceName
 	if name == "" {
 		name = device.Name(e.Visit.Device)
 	}
-	out, err := s.Sessions.Start(ctx, session.Start{User: u, Transport: e.Transport, Name: name, AMR: amr, AAL: 1, Visit: e.Visit})
+	out, err := s.Sessions.Start(ctx, session.Start{User: u, Transport: e.Transport, Name: name, AMR: session.AMR(aal, amr...), AAL: aal, Visit: e.Visit})
 	if err != nil {
 		return session.Issued{}, err
 	}
 	s.record(ctx, audit.Event{Action: audit.SignedIn, Actor: userParty(u.ID), Target: sessionParty(out.Session.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Success})
-	if e.Transport == session.Cookie && e.Cookie != "" {
-		s.replaceCookie(ctx, e.Cookie, e.Visit.IP)
+	if e.Transport == session.Cookie {
+		s.replace(ctx, e)
 	}
 	return out, nil
 }
 
-// replaceCookie signs out the session whose cookie is being overwritten: nobody could reach it any more.
-func (s *Service) replaceCookie(ctx context.Context, cookie, ip string) {
-	old, err := s.Sessions.Look(ctx, cookie, session.Cookie)
+// replace signs out the session whose cookie is being overwritten: nobody could reach it any more.
+func (s *Service) replace(ctx context.Context, e Entry) {
+	id := e.Replaces
+	if e.Cookie != "" {
+		id = s.SessionOf(ctx, e.Cookie)
+	}
+	if id == "" {
+		return
+	}
+	old, err := s.Sessions.Store.Session(ctx, id)
+	if err == nil {
+		err = s.Logout(ctx, old, e.Visit.IP)
+	}
+	if err != nil && !errors.Is(err, fault.ErrNotFound) {
+		s.Log.Warn("session of a replaced cookie not ended", "session", id, "error", err)
+	}
+}
+
+// SessionOf is the live session of a cookie, or "".
+func (s *Service) SessionOf(ctx context.Context, cookie string) string {
+	shown, err := s.Sessions.Look(ctx, cookie, session.Cookie)
 	if err != nil {
-		return // not a live session's
+		return ""
 	}
-	if _, _, err := s.Sessions.End(ctx, old.Session.ID, signedOut(old.Session, ip)); err != nil {
-		s.Log.Warn("session of a replaced cookie not ended", "session", old.Session.ID, "error", err)
-	}
+	return shown.Session.ID
 }
 
 // Logout ends the caller's own session.
@@ -115,6 +136,52 @@ func (s *Service) Logout(ctx context.Context, sess session.Session, ip string) e
 
 func signedOut(sess session.Session, ip string) session.Ending {
 	return session.Ending{Reason: "signed_out", By: wire.By{Kind: wire.BySelf}, Actor: userParty(sess.UserID), IP: ip}
+}
+
+// EndOwn ends one of the user's own sessions; the one he acts from is signed out. One that has ended stays as it is,
+// and what is not his is not found.
+func (s *Service) EndOwn(ctx context.Context, a Actor, sessionID string) error {
+	sess, err := s.Sessions.Store.Session(ctx, sessionID)
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
+	}
+	if sess.UserID != a.UserID {
+		return fault.ErrNotFound
+	}
+	if sess.ID == a.SessionID {
+		return s.Logout(ctx, sess, a.IP)
+	}
+	e, err := s.fromOther(ctx, a, "session_revoked")
+	if err == nil {
+		_, _, err = s.Sessions.End(ctx, sessionID, e)
+	}
+	return err
+}
+
+// LogoutOthers ends the user's sessions but the one he acts from.
+func (s *Service) LogoutOthers(ctx context.Context, a Actor) error {
+	e, err := s.fromOther(ctx, a, "session_revoked")
+	if err == nil {
+		_, err = s.Sessions.EndAll(ctx, a.UserID, a.SessionID, e)
+	}
+	return err
+}
+
+// LogoutAll ends them all: his own last, so that a failure leaves him able to try again.
+func (s *Service) LogoutAll(ctx context.Context, a Actor) error {
+	if err := s.LogoutOthers(ctx, a); err != nil {
+		return err
+	}
+	return s.EndOwn(ctx, a, a.SessionID)
+}
+
+// fromOther is an ending by another of the user's devices, which is named to the one that goes.
+func (s *Service) fromOther(ctx context.Context, a Actor, reason string) (session.Ending, error) {
+	own, err := s.Sessions.Store.Session(ctx, a.SessionID)
+	if err != nil {
+		return session.Ending{}, fmt.Errorf("read session: %w", err)
+	}
+	return session.Ending{Reason: reason, By: wire.By{Kind: wire.ByUser, Name: own.Name}, Actor: userParty(a.UserID), IP: a.IP}, nil
 }
 
 // Setup makes the first admin by the one-time set-up link, and signs him in. Input that is refused does not spend the
@@ -130,6 +197,9 @@ func (s *Service) Setup(ctx context.Context, secret string, n account.New, e Ent
 	if err := n.Check(); err != nil {
 		return session.Issued{}, err
 	}
+	if _, err := s.Grants.Find(ctx, grant.Setup, secret); err != nil {
+		return session.Issued{}, err // before anything is told of addresses
+	}
 	if err := s.mayStillSetUp(ctx, n.Email); err != nil {
 		return session.Issued{}, err
 	}
@@ -141,7 +211,7 @@ func (s *Service) Setup(ctx context.Context, secret string, n account.New, e Ent
 		return session.Issued{}, err
 	}
 	s.record(ctx, audit.Event{Action: audit.UserCreated, Actor: audit.Party{Kind: "setup"}, Target: userParty(u.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Success})
-	return s.start(ctx, u, []string{"pwd"}, e)
+	return s.start(ctx, u, 1, []string{"pwd"}, e)
 }
 
 func (s *Service) mayStillSetUp(ctx context.Context, email string) error {
@@ -174,22 +244,16 @@ func (s *Service) SetupLink(ctx context.Context) (string, error) {
 	return s.Grants.Give(ctx, grant.Grant{Purpose: grant.Setup, TriesLeft: 1}, SetupLife)
 }
 
-// Reauthenticate shows the password again: the session's auth_time becomes fresh.
-func (s *Service) Reauthenticate(ctx context.Context, userID, sessionID, password, ip string) (session.Issued, error) {
-	u, err := s.Accounts.Store.User(ctx, userID)
-	if err != nil {
-		return session.Issued{}, fmt.Errorf("read user: %w", err)
-	}
-	if err := s.Accounts.CheckPassword(ctx, u, password); err != nil {
-		return session.Issued{}, err
-	}
-	s.record(ctx, audit.Event{Action: audit.Reauthenticated, Actor: userParty(userID), Target: sessionParty(sessionID), UserID: userID, IP: ip, Outcome: audit.Success})
-	return s.Sessions.Reauthenticate(ctx, sessionID)
+// Actor is a signed-in user who acts on his own account.
+type Actor struct {
+	UserID    string
+	SessionID string // the one he acts from
+	IP        string
 }
 
 // ChangePassword replaces the password. The session that asks goes on, the user's others end.
-func (s *Service) ChangePassword(ctx context.Context, userID, sessionID, current, next, ip string) error {
-	u, err := s.Accounts.Store.User(ctx, userID)
+func (s *Service) ChangePassword(ctx context.Context, a Actor, current, next string) error {
+	u, err := s.Accounts.User(ctx, a.UserID)
 	if err != nil {
 		return fmt.Errorf("read user: %w", err)
 	}
@@ -201,20 +265,19 @@ func (s *Service) ChangePassword(ctx context.Context, userID, sessionID, current
 			return err
 		}
 	}
-	if _, err := s.Accounts.SetPassword(ctx, userID, next); err != nil {
+	e, err := s.fromOther(ctx, a, "credentials_changed")
+	if err != nil {
 		return err
 	}
-	s.record(ctx, audit.Event{Action: audit.PasswordChanged, Actor: userParty(userID), Target: userParty(userID), UserID: userID, IP: ip, Outcome: audit.Success})
-	if err := s.Grants.Store.DeleteGrants(ctx, userID); err != nil {
-		return fmt.Errorf("withdraw one-time secrets: %w", err)
+	if _, err := s.Accounts.SetPassword(ctx, u, next); err != nil {
+		return err
 	}
-	sess, err := s.Sessions.Store.Session(ctx, sessionID)
-	if err != nil {
-		return fmt.Errorf("read session: %w", err)
+	ctx = context.WithoutCancel(ctx) // the others end also when the caller goes away now
+	s.record(ctx, audit.Event{Action: audit.PasswordChanged, Actor: userParty(a.UserID), Target: userParty(a.UserID), UserID: a.UserID, IP: a.IP, Outcome: audit.Success})
+	_, err = s.Sessions.EndAll(ctx, a.UserID, a.SessionID, e)
+	if grants := s.Grants.Store.DeleteGrants(ctx, a.UserID); grants != nil {
+		err = errors.Join(err, fmt.Errorf("withdraw one-time secrets: %w", grants))
 	}
-	_, err = s.Sessions.EndAll(ctx, userID, sessionID, session.Ending{
-		Reason: "credentials_changed", By: wire.By{Kind: wire.ByUser, Name: sess.Name}, Actor: userParty(userID), IP: ip,
-	})
 	return err
 }
 
@@ -239,10 +302,10 @@ func (e Entry) check() error {
 	return session.CheckName("device_name", e.DeviceName)
 }
 
-// record appends an audit row. What was done stands; a row that fails is logged.
+// record appends an audit row, also when the caller goes away now. What was done stands; a row that fails is logged.
 func (s *Service) record(ctx context.Context, e audit.Event) {
 	e.ID, e.At = id.New(id.Audit), s.Now()
-	if err := s.Audit.AppendAudit(ctx, e); err != nil {
+	if err := s.Audit.AppendAudit(context.WithoutCancel(ctx), e); err != nil {
 		s.Log.Error("audit row not written", "action", e.Action, "user", e.UserID, "error", err)
 	}
 }

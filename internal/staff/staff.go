@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
+	"github.com/gatehouse-dev/gatehouse/internal/factor"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
@@ -23,6 +24,7 @@ import (
 type Service struct {
 	Accounts *account.Service
 	Sessions *session.Service
+	Factors  *factor.Service
 	Audit    audit.Store
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -97,6 +99,7 @@ func (s *Service) Disable(ctx context.Context, a Actor, userID string, why Why) 
 	if err != nil {
 		return account.User{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // his sessions end also when the caller goes away now
 	if changed {
 		s.record(ctx, a, audit.UserDisabled, userID, why, nil)
 	}
@@ -113,6 +116,17 @@ func (s *Service) Enable(ctx context.Context, a Actor, userID string, why Why) (
 	return u, err
 }
 
+// ResetFactors takes all of a user's second factors away, for somebody who has lost them, and ends his sessions.
+func (s *Service) ResetFactors(ctx context.Context, a Actor, userID string, why Why) (account.User, error) {
+	u, err := s.Factors.Reset(ctx, userID)
+	if err != nil {
+		return account.User{}, err
+	}
+	s.record(ctx, a, audit.FactorsReset, userID, why, nil)
+	_, err = s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "credentials_changed", why))
+	return u, err
+}
+
 // Messaged records that an admin sent a message to a user's devices.
 func (s *Service) Messaged(ctx context.Context, a Actor, userID, name string) {
 	s.record(ctx, a, audit.MessageSent, userID, Why{}, map[string]string{"name": name})
@@ -120,7 +134,7 @@ func (s *Service) Messaged(ctx context.Context, a Actor, userID, name string) {
 
 // target is the user whose sessions the actor wants to end, if he may.
 func (s *Service) target(ctx context.Context, a Actor, userID string) (account.User, error) {
-	u, err := s.Accounts.Store.User(ctx, userID)
+	u, err := s.Accounts.User(ctx, userID)
 	if err != nil {
 		return account.User{}, fmt.Errorf("read user: %w", err)
 	}
@@ -133,7 +147,7 @@ func (s *Service) target(ctx context.Context, a Actor, userID string) (account.U
 func (s *Service) ending(ctx context.Context, a Actor, reason string, why Why) session.Ending {
 	by := wire.By{Kind: wire.ByAdmin}
 	if a.UserID != "" {
-		if u, err := s.Accounts.Store.User(ctx, a.UserID); err == nil {
+		if u, err := s.Accounts.User(ctx, a.UserID); err == nil {
 			by.Name = u.Name
 		}
 	}
@@ -141,7 +155,7 @@ func (s *Service) ending(ctx context.Context, a Actor, reason string, why Why) s
 }
 
 func (s *Service) record(ctx context.Context, a Actor, action, userID string, why Why, details map[string]string) {
-	err := s.Audit.AppendAudit(ctx, audit.Event{
+	err := s.Audit.AppendAudit(context.WithoutCancel(ctx), audit.Event{
 		ID: id.New(id.Audit), At: s.Now(), Action: action, Actor: a.party(), Target: audit.Party{Kind: "user", ID: userID},
 		UserID: userID, IP: a.IP, Outcome: audit.Success, Reason: why.Reason, Details: details,
 	})

@@ -23,6 +23,18 @@ const (
 	OwesSetup   = "setup" // a second factor has to be set up
 )
 
+// Owed is what a session owes before it may do anything else: to show a second factor when its user has one and it was
+// not shown, or to set one up when he must have one.
+func Owed(hasFactor bool, aal int, mustHave bool) string {
+	switch {
+	case hasFactor && aal < 2:
+		return OwesMFA
+	case !hasFactor && mustHave:
+		return OwesSetup
+	}
+	return OwesNothing
+}
+
 // Claims are what an access token says. Times are whole seconds: Sign cuts off the rest.
 type Claims struct {
 	Issuer     string    // iss; set by Sign

@@ -1,0 +1,86 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// openID is an issuer of OpenID Connect, found by discovery when it is first needed.
+type openID struct {
+	// Static after construction.
+	name   string
+	issuer string
+	client *http.Client
+	config oauth2.Config // without its endpoint
+
+	mu       sync.Mutex // guards the following
+	provider *oidc.Provider
+}
+
+// discover asks the issuer for its endpoints, until it answers once.
+func (p *openID) discover(ctx context.Context) (*oidc.Provider, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.provider != nil {
+		return p.provider, nil
+	}
+	// The keys are fetched later with this context's client: it must not end with the request.
+	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.issuer)
+	if err != nil {
+		return nil, fmt.Errorf("discover issuer: %w", err)
+	}
+	p.provider = found
+	return found, nil
+}
+
+// AuthorizeURL is Provider's.
+func (p *openID) AuthorizeURL(ctx context.Context, a Attempt) (string, error) {
+	found, err := p.discover(ctx)
+	if err != nil {
+		return "", err
+	}
+	cfg := p.config
+	cfg.Endpoint = found.Endpoint()
+	return cfg.AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
+}
+
+// Identify is Provider's. Everything it tells stands in the id_token.
+func (p *openID) Identify(ctx context.Context, a Attempt, code string) (Identity, error) {
+	found, err := p.discover(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	cfg := p.config
+	cfg.Endpoint = found.Endpoint()
+	token, err := exchange(ctx, p.client, cfg, a, code)
+	if err != nil {
+		return Identity{}, err
+	}
+	raw, ok := token.Extra("id_token").(string)
+	if !ok {
+		return Identity{}, errors.New("the provider sent no id_token")
+	}
+	verified, err := found.Verifier(&oidc.Config{ClientID: cfg.ClientID}).Verify(oidc.ClientContext(ctx, p.client), raw)
+	if err != nil {
+		return Identity{}, fmt.Errorf("verify id_token: %w", err)
+	}
+	if subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(a.Nonce)) != 1 {
+		return Identity{}, errors.New("id_token of another sign-in")
+	}
+	var claims struct {
+		Email    string `json:"email"`
+		Verified bool   `json:"email_verified"`
+		Name     string `json:"name"`
+	}
+	if err := verified.Claims(&claims); err != nil {
+		return Identity{}, fmt.Errorf("decode id_token: %w", err)
+	}
+	return Identity{Provider: p.name, Subject: verified.Subject, Email: claims.Email, Verified: claims.Verified && claims.Email != "", Name: claims.Name}, nil
+}
