@@ -76,7 +76,7 @@ func gate() (url string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	g, err := gatehouse.Open(context.Background(), cfg, slog.New(slog.DiscardHandler))
+	g, err := gatehouse.Open(context.Background(), cfg, gatehouse.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		log.Fatal(err)
 	}

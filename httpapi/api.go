@@ -27,15 +27,19 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/clientaddr"
+	"github.com/gatehouse-dev/gatehouse/internal/events"
 	"github.com/gatehouse-dev/gatehouse/internal/factor"
+	"github.com/gatehouse-dev/gatehouse/internal/outbox"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/internal/servicekey"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/signin"
 	"github.com/gatehouse-dev/gatehouse/internal/staff"
+	"github.com/gatehouse-dev/gatehouse/internal/webhook"
 )
 
-// Config is what an API needs. All of it is required, but Metrics.
+// Config is what an API needs. All of it is required, but Metrics and Served.
 type Config struct {
 	Accounts *account.Service
 	Sessions *session.Service
@@ -44,6 +48,11 @@ type Config struct {
 	Staff    *staff.Service
 	Audit    audit.Store
 	Guard    *access.Guard
+	Queue    *outbox.Service
+	Hooks    *webhook.Service
+	Keys     *servicekey.Service
+	Events   *events.Broker
+	History  events.History
 	Presence Presence
 	Limiter  Limiter
 	// Send pushes a message to the user's sockets on all nodes, and says to how many.
@@ -64,6 +73,8 @@ type Config struct {
 	Socket  http.Handler // GET /ws
 	App     http.Handler // what people see in a browser
 	Metrics http.Handler // nil: not served here
+	// Served, if not nil, hears of every answer: by the pattern of its route, never by its path.
+	Served func(method, route string, status int, took time.Duration)
 
 	Version string
 	Now     func() time.Time
@@ -81,8 +92,8 @@ type Presence interface {
 
 // Limiter counts attempts.
 type Limiter interface {
-	// Take takes a place of the key's bucket. When none is free it says in how long one will be.
-	Take(ctx context.Context, l ratelimit.Limit, key string) (wait time.Duration, err error)
+	// Take takes a place of the key's bucket, if one is free, and says how that stands then.
+	Take(ctx context.Context, l ratelimit.Limit, key string) (ratelimit.Level, error)
 	// Return gives a taken place back.
 	Return(ctx context.Context, l ratelimit.Limit, key string) error
 }
@@ -95,6 +106,7 @@ type API struct {
 	origins map[string]bool
 	mux     *chi.Mux
 	huma    huma.API
+	proxies clientaddr.Undeclared
 }
 
 // New makes the API.
@@ -103,7 +115,7 @@ func New(cfg Config) *API {
 	for _, o := range cfg.Origins {
 		a.origins[o] = true
 	}
-	a.mux.Use(a.recover, a.headers, a.cors, middleware.GetHead)
+	a.mux.Use(a.trace, a.recover, a.headers, a.cors, middleware.GetHead)
 	a.mux.NotFound(a.notFound)
 	a.mux.MethodNotAllowed(a.methodNotAllowed)
 	a.huma = humachi.New(a.mux, description(cfg.Version))
@@ -117,6 +129,8 @@ func New(cfg Config) *API {
 	a.staffUserRoutes()
 	a.staffSessionRoutes()
 	a.auditRoutes()
+	a.jobRoutes()
+	a.serviceRoutes()
 	settle(a.huma.OpenAPI().Components.Schemas)
 	a.pageRoutes()
 	a.mux.Method(http.MethodGet, "/ws", cfg.Socket)
@@ -137,7 +151,7 @@ func (a *API) recover(next http.Handler) http.Handler {
 			case p == http.ErrAbortHandler:
 				panic(p)
 			case p != nil:
-				a.log.Error("panic", "method", r.Method, "path", r.URL.Path, "panic", p)
+				a.log.Error("panic", "request", trailOf(r.Context()).id, "method", known(r.Method), "route", routeOf(r), "panic", p)
 				write(w, internal)
 			}
 		}()

@@ -13,34 +13,8 @@ import (
 
 // EventPage is a part of the audit trail, newest first.
 type EventPage struct {
-	Events     []Event `json:"events"`
-	NextCursor string  `json:"next_cursor,omitempty"`
-}
-
-// Event is something that happened.
-type Event struct {
-	ID      string            `json:"id"`
-	At      wire.Time         `json:"at"`
-	Action  string            `json:"action"`
-	Actor   Actor             `json:"actor"`
-	Target  Target            `json:"target"`
-	IP      string            `json:"ip"`
-	Outcome string            `json:"outcome" enum:"success,failure"`
-	Reason  string            `json:"reason,omitempty" doc:"For staff only"`
-	Details map[string]string `json:"details"`
-}
-
-// Actor is who did it. Name is as it is now.
-type Actor struct {
-	Kind string `json:"kind"`
-	ID   string `json:"id,omitempty"`
-	Name string `json:"name,omitempty"`
-}
-
-// Target is to whom or what.
-type Target struct {
-	Kind string `json:"kind"`
-	ID   string `json:"id,omitempty"`
+	Events     []wire.Event `json:"events"`
+	NextCursor string       `json:"next_cursor,omitempty"`
 }
 
 type auditSearch struct {
@@ -59,7 +33,7 @@ func (a *API) auditRoutes() {
 
 // activity shows a user what concerns him. Of what staff did he sees neither their address nor their reason.
 func (a *API) activity(ctx context.Context, c *call, in *Paging) (*answer[EventPage], error) {
-	page, err := a.events(ctx, audit.Query{UserID: c.who.UserID, Cursor: in.Cursor, Limit: in.limit()})
+	page, err := a.rows(ctx, audit.Query{UserID: c.who.UserID, Cursor: in.Cursor, Limit: in.limit()})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +56,7 @@ func (a *API) auditTrail(ctx context.Context, _ *call, in *auditSearch) (*answer
 	if err != nil {
 		return nil, err
 	}
-	page, err := a.events(ctx, audit.Query{
+	page, err := a.rows(ctx, audit.Query{
 		Actor: in.Actor, Target: in.Target, Action: in.Action, Since: since, Until: end, Cursor: in.Cursor, Limit: in.limit(),
 	})
 	return &answer[EventPage]{page}, err
@@ -99,27 +73,32 @@ func instant(member, text string) (time.Time, error) {
 	return t, nil
 }
 
-// events reads a page and joins the names of its actors.
-func (a *API) events(ctx context.Context, q audit.Query) (EventPage, error) {
+func (a *API) rows(ctx context.Context, q audit.Query) (EventPage, error) {
 	rows, next, err := a.cfg.Audit.AuditEvents(ctx, q)
 	if err != nil {
 		return EventPage{}, err
 	}
+	events, err := a.EventsOf(ctx, rows)
+	return EventPage{Events: events, NextCursor: next}, err
+}
+
+// EventsOf are rows of the audit as staff sees them: with the names of their actors.
+func (a *API) EventsOf(ctx context.Context, rows []audit.Event) ([]wire.Event, error) {
 	names, err := a.names(ctx, rows)
 	if err != nil {
-		return EventPage{}, err
+		return nil, err
 	}
-	page := EventPage{Events: make([]Event, len(rows)), NextCursor: next}
+	out := make([]wire.Event, len(rows))
 	for i, e := range rows {
-		page.Events[i] = Event{
-			ID: e.ID, At: wire.At(e.At), Action: e.Action, Actor: Actor{Kind: e.Actor.Kind, ID: e.Actor.ID, Name: names[e.Actor.ID]},
-			Target: Target(e.Target), IP: e.IP, Outcome: e.Outcome, Reason: e.Reason, Details: e.Details,
+		out[i] = wire.Event{
+			ID: e.ID, At: wire.At(e.At), Action: e.Action, Actor: wire.Actor{Kind: e.Actor.Kind, ID: e.Actor.ID, Name: names[e.Actor.ID]},
+			Target: wire.Target(e.Target), IP: e.IP, Outcome: e.Outcome, Reason: e.Reason, Details: e.Details,
 		}
 		if e.Details == nil {
-			page.Events[i].Details = map[string]string{}
+			out[i].Details = map[string]string{}
 		}
 	}
-	return page, nil
+	return out, nil
 }
 
 func (a *API) names(ctx context.Context, rows []audit.Event) (map[string]string, error) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -82,7 +83,7 @@ func (a *API) challengeRoutes() {
 	const tag = "Signing in"
 	handle(a, route{method: "POST", path: "/auth/mfa/totp", tag: tag, open: true, summary: "Finish a sign-in by a code of the authenticator app"}, a.payTOTP)
 	handle(a, route{method: "POST", path: "/auth/mfa/recovery-code", tag: tag, open: true, summary: "Finish a sign-in by a recovery code"}, a.payRecoveryCode)
-	handle(a, route{method: "POST", path: "/auth/mfa/passkey/options", tag: tag, open: true, summary: "Begin to finish a sign-in by a passkey"}, a.mfaPasskeyOptions)
+	handle(a, route{method: "POST", path: "/auth/mfa/passkey/options", tag: tag, open: true, limit: &ratelimit.Anonymous, summary: "Begin to finish a sign-in by a passkey"}, a.mfaPasskeyOptions)
 	handle(a, route{method: "POST", path: "/auth/mfa/passkey", tag: tag, open: true, summary: "Finish a sign-in by a passkey"}, a.payPasskey)
 	handle(a, route{method: "POST", path: "/auth/passkey/options", tag: tag, open: true, limit: &ratelimit.Anonymous, summary: "Begin a sign-in by passkey alone"}, a.passkeyOptions)
 	handle(a, route{method: "POST", path: "/auth/passkey", tag: tag, open: true, limit: &ratelimit.LoginAddress, summary: "Sign in by passkey alone"}, a.passkeyLogin)
@@ -120,20 +121,24 @@ func (a *API) payPasskey(ctx context.Context, c *call, in *mfaPasskey) (*answer[
 }
 
 // pay counts by challenge and by account, before a try is taken: what is refused as too many does not count as a
-// wrong code. Paying for a cookie needs the proof that setting one needs.
+// wrong code. Who shows a challenge that is none counts as a stranger. Paying for a cookie needs the proof that
+// setting one needs.
 func (a *API) pay(ctx context.Context, c *call, token string, pay func(signin.Entry) (session.Issued, error)) (*answer[SignIn], error) {
+	userID, transport, err := a.cfg.SignIn.Pending(ctx, token)
+	if errors.Is(err, grant.ErrExpired) {
+		err = cmp.Or(a.take(ctx, ratelimit.Anonymous, clientaddr.Key(c.addr)), err)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if err := a.take(ctx, ratelimit.MFAChallenge, hashed(token)); err != nil {
 		return nil, err
 	}
-	userID, transport, err := a.challenged(ctx, c, token)
-	if err != nil {
+	if err := a.take(ctx, ratelimit.MFAAccount, userID); err != nil {
 		return nil, err
 	}
 	entry, err := c.entry(Entrance{Transport: transport})
 	if err != nil {
-		return nil, err
-	}
-	if err := a.take(ctx, ratelimit.MFAAccount, userID); err != nil {
 		return nil, err
 	}
 	out, err := pay(entry)
@@ -145,27 +150,13 @@ func (a *API) pay(ctx context.Context, c *call, token string, pay func(signin.En
 	return a.signedIn(ctx, c, out)
 }
 
-// challenged is whose challenge it is. Who shows one that is none counts as a stranger.
-func (a *API) challenged(ctx context.Context, c *call, token string) (userID, transport string, err error) {
-	userID, transport, err = a.cfg.SignIn.Pending(ctx, token)
-	if errors.Is(err, grant.ErrExpired) {
-		if limited := a.take(ctx, ratelimit.Anonymous, clientaddr.Key(c.addr)); limited != nil {
-			return "", "", limited
-		}
-	}
-	return userID, transport, err
-}
-
 // hashed is a secret as the key of a bucket.
 func hashed(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
 }
 
-func (a *API) mfaPasskeyOptions(ctx context.Context, c *call, in *mfaToken) (*answer[Ceremony], error) {
-	if _, _, err := a.challenged(ctx, c, in.Body.MFAToken); err != nil {
-		return nil, err
-	}
+func (a *API) mfaPasskeyOptions(ctx context.Context, _ *call, in *mfaToken) (*answer[Ceremony], error) {
 	return ceremony(a.cfg.SignIn.PasskeyForChallenge(ctx, in.Body.MFAToken))
 }
 

@@ -117,11 +117,16 @@ func (a *API) beginTOTP(ctx context.Context, c *call, _ *struct{}) (*answer[Enro
 	return &answer[Enrolment]{Enrolment(e)}, nil
 }
 
+// confirmTOTP counts the code with all others that are shown on the session.
 func (a *API) confirmTOTP(ctx context.Context, c *call, in *confirmation) (*answer[RecoveryCodes], error) {
 	if err := a.take(ctx, ratelimit.MFASession, c.who.SessionID); err != nil {
 		return nil, err
 	}
-	return recoveryCodes(a.cfg.SignIn.ConfirmTOTP(ctx, c.actor(), in.Body.Code))
+	codes, err := a.cfg.SignIn.ConfirmTOTP(ctx, c.actor(), in.Body.Code)
+	if err == nil {
+		a.giveBack(ctx, ratelimit.MFASession, c.who.SessionID)
+	}
+	return recoveryCodes(codes, err)
 }
 
 func recoveryCodes(codes []string, err error) (*answer[RecoveryCodes], error) {

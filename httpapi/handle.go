@@ -57,6 +57,7 @@ type call struct {
 type callKey struct{}
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) *call {
+	a.see(r)
 	return &call{api: a, w: w, r: r, addr: a.cfg.Addresses.Of(r)}
 }
 
@@ -121,7 +122,10 @@ func (a *API) admit(ctx context.Context, c *call, rt route) error {
 	if err := a.enter(ctx, c, rt); err != nil {
 		return err
 	}
-	return c.body()
+	if err := c.body(); err != nil {
+		return err
+	}
+	return a.cfg.Guard.Standing(c.who) // a body may take its time
 }
 
 // enter authenticates the caller and checks that he may.
@@ -157,6 +161,7 @@ func (a *API) authenticate(ctx context.Context, c *call) error {
 	if err == nil {
 		c.who, err = a.cfg.Guard.Token(raw)
 	}
+	trailOf(ctx).session = c.who.SessionID
 	limit, key := ratelimit.Session, c.who.SessionID
 	if key == "" {
 		limit, key = ratelimit.Anonymous, clientaddr.Key(c.addr)
@@ -172,12 +177,16 @@ func (a *API) take(ctx context.Context, l ratelimit.Limit, key string) error {
 	if !a.cfg.RateLimits {
 		return nil
 	}
-	wait, err := a.cfg.Limiter.Take(ctx, l, key)
-	if err != nil || wait == 0 {
+	level, err := a.cfg.Limiter.Take(ctx, l, key)
+	if err != nil {
 		return nil // limits that cannot be counted refuse nobody
 	}
+	trailOf(ctx).count(l, level)
+	if level.Wait == 0 {
+		return nil
+	}
 	limited := *errLimited
-	limited.RetryAfter = wait
+	limited.RetryAfter = level.Wait
 	return &limited
 }
 
@@ -185,6 +194,7 @@ func (a *API) take(ctx context.Context, l ratelimit.Limit, key string) error {
 func (a *API) giveBack(ctx context.Context, l ratelimit.Limit, key string) {
 	if a.cfg.RateLimits {
 		_ = a.cfg.Limiter.Return(ctx, l, key)
+		trailOf(ctx).returned(l)
 	}
 }
 
@@ -221,15 +231,15 @@ func (c *call) body() error {
 	return nil
 }
 
-// failed is the answer to an error. What is the client's own doing is not logged.
+// failed is the answer to an error. What is our own doing is noted for the log.
 func (a *API) failed(c *call, err error) *problem {
 	var p *problem
 	if errors.As(err, &p) {
 		return p
 	}
 	p = problemOf(err)
-	if p.Status >= http.StatusInternalServerError && c.r.Context().Err() == nil {
-		a.log.Warn("request failed", "method", c.r.Method, "path", c.r.URL.Path, "status", p.Status, "error", err)
+	if p.Status >= http.StatusInternalServerError {
+		trailOf(c.r.Context()).err = err
 	}
 	return p
 }

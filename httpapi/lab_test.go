@@ -11,13 +11,16 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/httpapi"
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/clientaddr"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/local"
+	"github.com/gatehouse-dev/gatehouse/internal/events"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
+	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/rules/rulestest"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/web"
@@ -31,6 +34,7 @@ const marker = "zq7marker7qz"
 
 // lab is the API over TCP: rules on a SQLite file, the local cluster, limits on, and a clock that the test moves.
 type lab struct {
+	events events.Broker
 	*rulestest.House
 	t       testing.TB
 	cfg     httpapi.Config
@@ -51,7 +55,9 @@ func open(t testing.TB, prepare func(*lab), flags ...string) *lab {
 	l.limits = &ratelimit.Memory{Now: l.Time}
 	l.cfg = httpapi.Config{
 		Accounts: l.Accounts, Sessions: l.Sessions, SignIn: l.SignIn, Factors: l.Factors, Staff: l.Staff, Audit: l.Store,
-		Guard: l.Guard, Presence: l.cluster, Limiter: l.limits, RateLimits: true, Send: l.push, Nodes: l.nodes, SignupOpen: l.Config.SignupOpen,
+		Queue: l.Queue, Hooks: l.Hooks, Keys: l.Keys, Events: &l.events,
+		History: events.History{Source: l.Store, Kept: 24 * time.Hour, Recent: l.Config.AccessTTL + time.Minute, Overlap: revocation.Overlap},
+		Guard:   l.Guard, Presence: l.cluster, Limiter: l.limits, RateLimits: true, Send: l.push, Nodes: l.nodes, SignupOpen: l.Config.SignupOpen,
 		Locate: func(netip.Addr) *wire.Location { return nil }, PublicURL: l.Config.PublicURL, Origins: l.Config.AllowedOrigins,
 		StepUpAge: l.Config.StepUpAge, JWKS: func() []byte { return l.Keyset.Keys().JWKS() }, Ready: l.Store.Ping,
 		Socket: reply(http.StatusUpgradeRequired, ""), App: web.Handler(), Metrics: reply(http.StatusOK, "metrics"),

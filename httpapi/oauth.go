@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,8 +64,7 @@ func (a *API) visitProvider(w http.ResponseWriter, r *http.Request) {
 	away, err := a.beginTrip(c, trip)
 	switch {
 	case errors.Is(err, signin.ErrProvider):
-		a.log.Warn("provider cannot be reached", "provider", trip.Provider, "error", err)
-		redirect(w, r, "/login#error=provider_error")
+		a.tellPage(c, signin.Returned{}, err)
 	case err != nil:
 		write(w, a.failed(c, err))
 	default:
@@ -116,7 +116,7 @@ func (a *API) returnFromProvider(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cb := signin.Callback{
-		Provider: chi.URLParam(r, "provider"), State: q.Get("state"), Code: q.Get("code"), Denied: q.Get("error") != "", Visit: c.visit(),
+		Provider: chi.URLParam(r, "provider"), State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), Visit: c.visit(),
 	}
 	if cookie, err := r.Cookie(a.browserCookie("", 0).Name); err == nil {
 		cb.Browser = cookie.Value
@@ -135,9 +135,13 @@ func (a *API) returnFromProvider(w http.ResponseWriter, r *http.Request) {
 	a.arrive(c, back)
 }
 
-// tellPage redirects with the code of what went wrong.
+// tellPage redirects with the code of what went wrong. A redirect is no failure in the log: what is wrong with a
+// provider is said there apart.
 func (a *API) tellPage(c *call, back signin.Returned, err error) {
 	p := a.failed(c, err)
+	if p.Status >= http.StatusInternalServerError {
+		a.log.Warn("sign-in at a provider failed", "provider", chi.URLParam(c.r, "provider"), "error", err)
+	}
 	to := back.RedirectTo
 	if to == "" {
 		to = "/login"
@@ -149,7 +153,7 @@ func (a *API) tellPage(c *call, back signin.Returned, err error) {
 func (a *API) arrive(c *call, back signin.Returned) {
 	to := back.RedirectTo
 	if ch := back.Outcome.Challenge; ch != nil {
-		to += "#mfa_token=" + ch.Token + "&methods=" + strings.Join(ch.Methods, ",") + "&expires_in=300"
+		to += fmt.Sprintf("#mfa_token=%s&methods=%s&expires_in=%d", ch.Token, strings.Join(ch.Methods, ","), seconds(signin.MFALife))
 	} else if x := back.Outcome.Issued; x.Session.Transport == session.Cookie {
 		c.setCookie(x.RefreshToken, x.RefreshExpires.Sub(x.At))
 	}
@@ -169,19 +173,19 @@ func (a *API) destination(text string) (string, error) {
 	}
 	bad := *fault.ErrInvalidRequest
 	bad.Detail = "redirect_to must be a path of this site, or a URL of an allowed origin, without a fragment"
-	if strings.ContainsAny(text, "\\#") || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
-		return "", &bad
-	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil:
-	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(text, "//"):
+	case err != nil, strings.Contains(text, "#"), strings.ContainsFunc(text, misread), strings.ContainsFunc(u.Path, misread):
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(u.Path, "//"):
 		return text, nil
 	case u.User == nil && u.Host != "" && u.Opaque == "" && slices.Contains(a.cfg.Origins, u.Scheme+"://"+u.Host):
 		return text, nil
 	}
 	return "", &bad
 }
+
+// misread tells whether a character makes browsers and others read a URL differently.
+func misread(r rune) bool { return r == '\\' || unicode.IsControl(r) || unicode.IsSpace(r) }
 
 func (a *API) linkProvider(ctx context.Context, c *call, in *linking) (*answer[LinkURL], error) {
 	to := ""
@@ -193,6 +197,9 @@ func (a *API) linkProvider(ctx context.Context, c *call, in *linking) (*answer[L
 		return nil, err
 	}
 	away, err := a.beginTrip(c, signin.Trip{Provider: in.Provider, RedirectTo: to, Link: c.actor()})
+	if errors.Is(err, signin.ErrProvider) {
+		return nil, fault.ErrUnavailable.Because(err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -41,8 +41,8 @@ func description(version string) huma.Config {
 	return cfg
 }
 
-// settle says of the schemas what huma cannot: where a session is may be unknown, and lists are never null. Errors of
-// huma's own form are not sent.
+// settle says of the schemas what huma cannot: what may be null (where a session is, when a passkey was used), and that
+// lists never are. Errors of huma's own form are not sent.
 func settle(schemas huma.Registry) {
 	delete(schemas.Map(), "ErrorModel")
 	delete(schemas.Map(), "ErrorDetail")
@@ -53,8 +53,10 @@ func settle(schemas huma.Registry) {
 			}
 		}
 	}
-	session := schemas.Map()["Session"].Properties
-	session["location"] = &huma.Schema{AnyOf: []*huma.Schema{session["location"], {Type: "null"}}}
+	for name, member := range map[string]string{"Session": "location", "Passkey": "last_used_at"} {
+		m := schemas.Map()[name].Properties
+		m[member] = &huma.Schema{AnyOf: []*huma.Schema{m[member], {Type: "null"}}}
+	}
 }
 
 // problemResponse is how every operation fails.
@@ -80,4 +82,30 @@ func (a *API) describeNavigation(path, summary string, query ...string) {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Schema: &huma.Schema{Type: "string"}})
 	}
 	a.huma.OpenAPI().AddOperation(op)
+}
+
+// describeServices puts what other services call, which is no JSON in or out, into the document.
+func (a *API) describeServices() {
+	api := a.huma.OpenAPI()
+	api.Components.SecuritySchemes["service"] = &huma.SecurityScheme{Type: "http", Scheme: "bearer", Description: "A service key"}
+	byKey := []map[string][]string{{"service": {}}}
+	token := &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{"token": {Type: "string"}}, Required: []string{"token"}}
+	result := api.Components.Schemas.Schema(reflect.TypeFor[Introspection](), true, "Introspection")
+	api.AddOperation(&huma.Operation{
+		Method: "POST", Path: "/auth/introspect", Summary: "Whether an access token is good here and now (RFC 7662)", Tags: []string{"Services"},
+		OperationID: operationID("POST", "/auth/introspect"), Security: byKey,
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/x-www-form-urlencoded": {Schema: token}}},
+		Responses: map[string]*huma.Response{
+			"200":     {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: result}}},
+			"default": a.problemResponse(),
+		},
+	})
+	api.AddOperation(&huma.Operation{
+		Method: "GET", Path: "/events", Summary: "What happens, as server-sent events; resumed by Last-Event-ID", Tags: []string{"Services"},
+		OperationID: operationID("GET", "/events"), Security: byKey,
+		Responses: map[string]*huma.Response{
+			"200":     {Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}},
+			"default": a.problemResponse(),
+		},
+	})
 }

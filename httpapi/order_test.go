@@ -19,8 +19,8 @@ var (
 func (l *lab) exhaust(limit ratelimit.Limit, key string) {
 	l.t.Helper()
 	for range limit.Burst {
-		if wait, err := l.limits.Take(l.t.Context(), limit, key); wait != 0 || err != nil {
-			l.t.Fatal(wait, err)
+		if level, err := l.limits.Take(l.t.Context(), limit, key); level.Wait != 0 || err != nil {
+			l.t.Fatal(level, err)
 		}
 	}
 }

@@ -18,12 +18,12 @@ type Need struct {
 // own. Their bodies are the handler's to read.
 func (a *API) Require(n Need, h func(w http.ResponseWriter, r *http.Request, who access.Principal)) http.Handler {
 	rt := route{roles: n.Roles, aal2: n.AAL2, fresh: n.Fresh}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return a.trace(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := a.call(w, r)
 		if err := a.enter(r.Context(), c, rt); err != nil {
 			write(w, a.failed(c, err))
 			return
 		}
 		h(w, r, c.who)
-	})
+	}))
 }

@@ -80,15 +80,15 @@ func (a *API) sessions(ctx context.Context, c *call, in *sessionSearch) (*answer
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.owned(ctx, page.Sessions, c.who.SessionID)
+	list, err := a.SessionsOf(ctx, page.Sessions, c.who.SessionID)
 	if err != nil {
 		return nil, err
 	}
 	return &answer[SessionPage]{SessionPage{Sessions: list, NextCursor: page.Next, Total: page.Total}}, nil
 }
 
-// owned are sessions with their users and presence, as staff sees them.
-func (a *API) owned(ctx context.Context, sessions []session.Session, current string) ([]wire.Session, error) {
+// SessionsOf are sessions as staff sees them: with their users and presence. Current is the caller's own, if it is his.
+func (a *API) SessionsOf(ctx context.Context, sessions []session.Session, current string) ([]wire.Session, error) {
 	var ids []string
 	owners := make(map[string]*wire.Owner)
 	for _, s := range sessions {

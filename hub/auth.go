@@ -22,10 +22,11 @@ func (c *conn) admit(p Principal, re string) {
 	c.welcome(re)
 }
 
-// enter registers the socket, then asks whether p still stands: in this order, so that no end slips in between.
+// enter registers the socket, then asks whether p still stands, and how: in this order, so that nothing slips in
+// between.
 func (c *conn) enter(p Principal) error {
-	if err := owed(p); err != nil {
-		return err
+	if p.Owes == owesSetup {
+		return errSetUp
 	}
 	c.mu.Lock()
 	c.p, c.phase, c.late = p, entering, nil
@@ -34,17 +35,15 @@ func (c *conn) enter(p Principal) error {
 	if err := c.hub.register(c, p); err != nil {
 		return err
 	}
-	return c.hub.cfg.Auth.Standing(p)
-}
-
-// owed refuses who owes a factor. This is the place where a socket that owes one may come to be let in, limited.
-func owed(p Principal) error {
-	switch p.Owes {
-	case "setup":
-		return &Error{Code: "mfa_setup_required"}
-	case "mfa":
-		return &Error{Code: "step_up_required"}
+	p, err := c.hub.cfg.Auth.Standing(p)
+	if err != nil {
+		return err
 	}
+	methods, err := c.owed(p)
+	if err != nil {
+		return err
+	}
+	c.settle(p, methods)
 	return nil
 }
 
@@ -55,7 +54,7 @@ func (c *conn) welcome(re string) {
 	if c.final != nil {
 		return
 	}
-	c.phase = open
+	c.phase = c.armedLocked()
 	c.enqueueLocked(encode(wire.Welcome{
 		Type: wire.TypeWelcome, ConnectionID: c.id, SessionID: c.p.SessionID,
 		User: wire.WelcomeUser{ID: c.p.UserID, Roles: roles(c.p)}, AAL: c.p.AAL, ExpiresIn: expiresIn(c.p),
@@ -63,6 +62,9 @@ func (c *conn) welcome(re string) {
 	}))
 	if re != "" {
 		c.enqueueLocked(c.authOKLocked(re))
+	}
+	if c.debt != nil {
+		c.enqueueLocked(c.mfaRequiredLocked())
 	}
 	c.startClockLocked()
 }
@@ -98,10 +100,25 @@ func (c *conn) handleAuth(r request) {
 		c.refuseAuth(r, err)
 	case p.UserID != own.UserID || p.SessionID != own.SessionID:
 		c.fail(*endingNamed(wire.CloseUnauthenticated), r.id)
-	case owed(p) != nil:
-		c.fail(*endingOf(owed(p)), r.id)
 	default:
-		c.renew(Renewal{SessionID: p.SessionID, Issued: p.Issued, Expires: p.Expires, AAL: p.AAL, Roles: p.Roles, Epoch: p.Epoch}, r.id)
+		c.reauth(p, r)
+	}
+}
+
+// reauth renews the socket's authority, and limits it if the credential says that a factor is owed.
+func (c *conn) reauth(p Principal, r request) {
+	methods, err := c.owed(p)
+	switch {
+	case p.Owes == owesSetup:
+		c.fail(*endingOf(err), r.id)
+	case err != nil:
+		c.logTrouble("auth", err)
+		c.refuse(r, errorOf(err))
+	default:
+		c.renew(Renewal{
+			SessionID: p.SessionID, Issued: p.Issued, Expires: p.Expires, AAL: p.AAL, AuthTime: p.AuthTime, Roles: p.Roles, Epoch: p.Epoch,
+		}, r.id)
+		c.settle(p, methods)
 	}
 }
 
@@ -137,7 +154,7 @@ func (c *conn) refuseAuth(r request, err error) {
 }
 
 // renew gives the socket fresh authority, and tells it. Authority never shrinks, and what is newer of
-// the user's claims stays.
+// the user's claims stays. A raise pays what is owed.
 func (c *conn) renew(r Renewal, re string) {
 	c.mu.Lock()
 	if c.final != nil || c.phase == waiting {
@@ -147,16 +164,25 @@ func (c *conn) renew(r Renewal, re string) {
 	if r.Expires.After(c.p.Expires) {
 		c.p.Issued, c.p.Expires, c.clock.warned = r.Issued, r.Expires, false
 	}
-	c.p.AAL = max(c.p.AAL, r.AAL)
-	if r.Epoch >= c.p.Epoch {
+	if r.AuthTime.After(c.p.AuthTime) {
+		c.p.AuthTime = r.AuthTime
+	}
+	if r.Roles != nil && r.Epoch >= c.p.Epoch {
 		c.p.Epoch, c.p.Roles = r.Epoch, r.Roles
 	}
+	news := re != "" || !r.Expires.IsZero() || r.AAL > c.p.AAL
+	if c.p.AAL = max(c.p.AAL, r.AAL); c.p.AAL >= 2 && c.debt != nil {
+		c.releaseLocked()
+	}
 	if c.phase == limited && time.Now().Before(c.p.Expires) {
-		c.phase = open
+		c.phase = c.armedLocked()
 	}
 	fits := true
-	if c.phase == open || re != "" {
+	if news && c.toldLocked() || re != "" {
 		fits = c.sendLocked(c.authOKLocked(re))
+	}
+	if news && c.phase == owing {
+		fits = c.sendLocked(c.mfaRequiredLocked()) && fits
 	}
 	if c.phase != entering {
 		c.armLocked()
@@ -171,21 +197,37 @@ func (c *conn) renew(r Renewal, re string) {
 // claim puts newer claims in force.
 func (c *conn) claim(claims Claims) {
 	c.mu.Lock()
-	if c.final != nil || c.phase == waiting || claims.Epoch <= c.p.Epoch {
+	if c.final != nil || c.phase == waiting {
 		c.mu.Unlock()
 		return
 	}
-	differ := !sameRoles(c.p.Roles, claims.Roles)
-	c.p.Epoch, c.p.Roles = claims.Epoch, claims.Roles
-	fits := true
-	if differ && c.phase == open {
-		fits = c.sendLocked(encode(wire.AuthChanged{Type: wire.TypeAuthChanged, Roles: roles(c.p), TokenStale: true}))
+	mustSetUp, fits := false, true
+	if claims.Epoch > c.p.Epoch {
+		fits = c.claimRolesLocked(claims)
+	}
+	if claims.Version > c.p.Version {
+		var fit bool
+		mustSetUp, fit = c.claimFactorsLocked(claims)
+		fits = fits && fit
 	}
 	c.mu.Unlock()
-	if !fits {
+	switch {
+	case !fits:
 		c.slow()
+	case mustSetUp:
+		c.fail(*endingOf(errSetUp), "")
 	}
 	c.dropLostFeeds()
+}
+
+// claimRolesLocked is false when the news does not fit.
+func (c *conn) claimRolesLocked(claims Claims) bool {
+	differ := !sameRoles(c.p.Roles, claims.Roles)
+	c.p.Epoch, c.p.Roles = claims.Epoch, claims.Roles
+	if !differ || !c.toldLocked() {
+		return true
+	}
+	return c.sendLocked(encode(wire.AuthChanged{Type: wire.TypeAuthChanged, Roles: roles(c.p), TokenStale: true}))
 }
 
 func sameRoles(a, b []string) bool {

@@ -26,9 +26,18 @@ type frame struct {
 	Seq                                        int64
 	Devices                                    []wire.Session
 	Device                                     wire.Session
+	Sessions                                   []wire.Session
+	Session                                    wire.Session
+	Total                                      int
+	Users                                      []wire.Presence
+	UserID                                     string `json:"user_id"`
+	Online                                     bool
+	LastSeenAt                                 *wire.Time `json:"last_seen_at"`
+	Event                                      wire.Event
+	Job                                        wire.Job
 	Data                                       json.RawMessage
 	From                                       wire.From
-	Roles                                      []string
+	Roles, Methods                             []string
 	User                                       wire.WelcomeUser
 	TokenStale                                 bool  `json:"token_stale"`
 	ExpiresIn                                  int   `json:"expires_in"`
@@ -255,8 +264,14 @@ func (c *client) story() string {
 	return b.String()
 }
 
-// replay applies the changes since the last snapshot, whose seq must have no gap.
+// replay applies the changes since the last snapshot of the devices, whose seq must have no gap.
 func (c *client) replay() map[string]wire.Session {
+	c.t.Helper()
+	return c.replayOf("devices")
+}
+
+// replayOf is the list of the feed devices or sessions as its snapshot and changes told it.
+func (c *client) replayOf(feed string) map[string]wire.Session {
 	c.t.Helper()
 	synctest.Wait()
 	c.mu.Lock()
@@ -264,19 +279,23 @@ func (c *client) replay() map[string]wire.Session {
 	list, seq := map[string]wire.Session{}, int64(0)
 	for _, f := range c.frames {
 		switch f.Type {
-		case "devices.snapshot":
+		case feed + ".snapshot":
 			clear(list)
-			for _, d := range f.Devices {
-				list[d.ID] = d
+			for _, s := range append(f.Devices, f.Sessions...) {
+				list[s.ID] = s
 			}
-		case "devices.changed":
+		case feed + ".changed":
 			if f.Seq != seq+1 {
 				c.t.Fatalf("seq %d after %d", f.Seq, seq)
 			}
+			s := f.Device
+			if feed == "sessions" {
+				s = f.Session
+			}
 			if f.Change == "removed" {
-				delete(list, f.Device.ID)
+				delete(list, s.ID)
 			} else {
-				list[f.Device.ID] = f.Device
+				list[s.ID] = s
 			}
 		default:
 			continue

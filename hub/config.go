@@ -10,7 +10,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
-// Config is what a Hub needs. Auth, Devices, Presence and Courier are required.
+// Config is what a Hub needs. Auth, Devices, Presence and Courier are required. Without Observer there are no feeds
+// presence and sessions, without Sessions none of sessions, and without Records none of audit and jobs.
 type Config struct {
 	Node     string   // the node's id, shown in welcome
 	Origins  []string // allow-list of scheme://host[:port], compared exactly
@@ -18,11 +19,21 @@ type Config struct {
 	Devices  Directory
 	Presence Registry
 	Courier  Courier
+	Observer Observer
+	Sessions Everybody
+	Records  Records
+
+	PresenceVisible bool               // whether users may watch each other's presence; staff always may
+	Factors         Factors            // nil: nobody has a second factor
+	Handlers        map[string]Handler // of messages to the program itself, by their name
 
 	// ClientAddr is the address a request came from. Nil: the peer's.
 	ClientAddr func(*http.Request) netip.Addr
 	// Refuse writes a refusal before the upgrade. Nil: a small application/problem+json.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, err *Error)
+	// Ended, if not nil, hears of every socket that ends with its session, once its last frame is written: how long that
+	// is after the end that the frame tells of.
+	Ended  func(reason string, after time.Duration)
 	Log    *slog.Logger // nil: silent
 	Limits Limits
 }
@@ -32,8 +43,10 @@ type Principal struct {
 	UserID, SessionID string
 	Roles             []string
 	AAL               int
-	Epoch             int       // of the user's claims; the newer wins
+	AuthTime          time.Time // when the person last showed a credential
+	Epoch             int       // of the user's roles; the newer wins
 	Owes              string    // "", "mfa" or "setup"
+	Version           int       // of what is known of the user's factors, 0: nothing; the newer wins
 	Issued            time.Time // start of the credential's life
 	Expires           time.Time // end of the socket's authority
 }
@@ -65,9 +78,10 @@ type Authenticator interface {
 	HasCookie(r *http.Request) bool
 	// Authenticate verifies a credential. Tickets are consumed.
 	Authenticate(ctx context.Context, c Credential) (Principal, error)
-	// Standing tells, from memory alone, whether p still stands. The hub asks again once a socket is registered, so
-	// that no end slips in between. A node that is cut off answers unavailable.
-	Standing(p Principal) error
+	// Standing tells, from memory alone, whether p still stands, and how: what was raised or is owed since. The hub
+	// asks again once a socket is registered, so that nothing slips in between. A node that is cut off answers
+	// unavailable.
+	Standing(p Principal) (Principal, error)
 }
 
 // Error is how the interfaces of Config refuse. Code is an error code of the API. With code session_revoked, Ended
@@ -76,6 +90,7 @@ type Error struct {
 	Code       string
 	Detail     string // shown to the client; never a value that was sent
 	RetryAfter time.Duration
+	Methods    []string // of step_up_required
 	Ended      *wire.SessionEnded
 	Err        error // only logged
 }
@@ -112,6 +127,40 @@ type Registry interface {
 	Presence(ctx context.Context, userID string) (map[string]Presence, error)
 }
 
+// UserPresence is of one user, over all nodes and sessions.
+type UserPresence struct {
+	Online     bool
+	LastSeenAt time.Time // zero: unknown
+}
+
+// Observer sees people whose sockets may be on other nodes.
+type Observer interface {
+	// People is how the users stand. Who is left out is offline, and was never seen.
+	People(ctx context.Context, userIDs []string) (map[string]UserPresence, error)
+	// Watch has Hub.PresenceChanged called for the user also when his connections are on other nodes, until stop is
+	// called. It returns when nothing that is read afterwards can be missed; when that cannot be had, or ctx ends, it
+	// returns too, and Hub.Resync follows later. Stop may be called at any time, and may do I/O.
+	Watch(ctx context.Context, userID string) (stop func())
+	// WatchAll is Watch for everybody.
+	WatchAll(ctx context.Context) (stop func())
+}
+
+// Everybody is all users' sessions, as staff sees them: each with its user, online and connections.
+type Everybody interface {
+	// List is the newest live sessions that fit q, at most limit, and how many there are in all.
+	List(ctx context.Context, q string, limit int) (page []wire.Session, total int, err error)
+	// Of is the live sessions of the users, in any order, and those of each user's known that have ended.
+	Of(ctx context.Context, known map[string][]string) ([]wire.Session, error)
+	// Filter tells of a session whether List would find it by q.
+	Filter(q string) func(wire.Session) bool
+}
+
+// Records reads single rows, as staff sees them. Of one that is gone ok is false.
+type Records interface {
+	AuditEvent(ctx context.Context, id string) (e wire.Event, ok bool, err error)
+	Job(ctx context.Context, id string) (j wire.Job, ok bool, err error)
+}
+
 // Courier carries messages.
 type Courier interface {
 	// Send carries a message to the user's sockets on all nodes; those here come back through Hub.Deliver.
@@ -131,18 +180,25 @@ type End struct {
 	Frame             wire.SessionEnded
 }
 
-// Renewal is fresh authority for all sockets of a session.
+// Renewal is fresh authority for all sockets of a session. Zero members leave what the sockets have: one with AAL alone
+// is a raise, and news only to those that were lower.
 type Renewal struct {
 	SessionID       string
 	Issued, Expires time.Time
 	AAL             int
-	Roles           []string
+	AuthTime        time.Time
+	Roles           []string // as of Epoch
 	Epoch           int
 }
 
-// Claims are what is in force for a user as of Epoch.
+// Claims are what is in force for a user: the roles as of Epoch, the factors as of Version. Version 0 says nothing of
+// factors.
 type Claims struct {
 	UserID string
 	Roles  []string
 	Epoch  int
+
+	Version  int
+	Methods  []string // the second factors that he can show; none: he has none
+	MustHave bool     // he must have one
 }

@@ -21,6 +21,7 @@ const (
 	waiting  phase = iota // no authority yet
 	entering              // registered, not welcomed yet: state changes, no frames
 	open
+	owing   // a second factor has to be shown
 	limited // authority ended, Linger runs
 )
 
@@ -42,10 +43,12 @@ type conn struct {
 	// Owned by the read loop.
 	pace  pace
 	agent string // until the socket has authenticated
+	wrong int    // wrong codes in a row
 
 	mu       sync.Mutex // guards the following
 	phase    phase
 	p        Principal
+	debt     *debt   // while p owes a second factor
 	late     *ending // how a socket ends whose cookie failed and that sends no auth frame
 	final    *final  // set once: how the socket ends
 	queue    [][]byte
@@ -59,7 +62,8 @@ type conn struct {
 type final struct {
 	code      wire.CloseCode // 0: cut without a word
 	frames    [][]byte
-	forgotten bool // the hub has let go of the socket: its last frames may go out
+	ended     *wire.SessionEnded // its session did; told in frames
+	forgotten bool               // the hub has let go of the socket: its last frames may go out
 }
 
 func newConn(h *Hub, cred Credential) *conn {
@@ -124,7 +128,7 @@ func (c *conn) shut(code wire.CloseCode, frames ...any) bool {
 // end ends the socket with its session: nothing that waits is delivered any more.
 func (c *conn) end(frame wire.SessionEnded) bool {
 	code := wire.CloseCodeOf(frame.Reason)
-	return c.finish(final{code: code, frames: encodeAll([]any{frame})}, true, code.Name())
+	return c.finish(final{code: code, frames: encodeAll([]any{frame}), ended: &frame}, true, code.Name())
 }
 
 // slow ends a socket whose answers pile up.

@@ -1,12 +1,95 @@
 package hub
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
+
+// devices are the live sessions of one user.
+type devices struct {
+	f       *feed
+	list    map[string]wire.Session // nil: never loaded
+	reload  bool                    // records may have changed
+	recount bool                    // connections may have changed
+}
+
+func newDevices(f *feed) matter { return &devices{f: f} }
+
+func (d *devices) joined(*watch) { d.reload = true }
+
+func (d *devices) left(*watch) {}
+
+func (d *devices) resync() { d.reload = true }
+
+func (d *devices) resume(w *watch) bool {
+	w.start(d.snapshot(w))
+	return true
+}
+
+func (d *devices) snapshot(w *watch) []byte {
+	list := make([]wire.Session, 0, len(d.list))
+	for _, s := range d.list {
+		s.Current = s.ID == w.session
+		list = append(list, s)
+	}
+	slices.SortFunc(list, wire.ByInterest)
+	return encode(wire.DevicesSnapshot{Type: wire.TypeDevicesSnapshot, Seq: w.seq, Devices: list})
+}
+
+// devicesTurn loads the list, or only the counts.
+type devicesTurn struct {
+	*devices
+	records bool
+	known   []string
+	waiting []*watch
+
+	// Loaded.
+	sessions []wire.Session
+	presence map[string]Presence
+}
+
+func (d *devices) next() turn {
+	if !d.reload && !d.recount {
+		return nil
+	}
+	t := &devicesTurn{devices: d, records: d.reload || d.list == nil}
+	d.reload, d.recount = false, false
+	if t.records {
+		t.known = slices.Collect(maps.Keys(d.list))
+		t.waiting = d.f.waitingLocked(len(d.f.watches))
+	}
+	return t
+}
+
+func (t *devicesTurn) load(ctx context.Context) (err error) {
+	cfg, user := &t.f.hub.cfg, t.f.key.user
+	if t.records {
+		if t.sessions, err = cfg.Devices.Sessions(ctx, user, t.known); err != nil {
+			return err
+		}
+	}
+	t.presence, err = cfg.Presence.Presence(ctx, user)
+	return err
+}
+
+func (t *devicesTurn) failed() {
+	t.reload, t.recount = t.reload || t.records, t.recount || !t.records
+}
+
+func (t *devicesTurn) apply() {
+	if !t.records {
+		t.countAgain(t.presence)
+		return
+	}
+	t.replace(t.sessions, t.presence)
+	for _, w := range t.waiting {
+		t.f.startLocked(w, t.snapshot(w))
+	}
+}
 
 // withPresence merges what the registry knows into a record.
 func withPresence(s wire.Session, p Presence) wire.Session {
@@ -17,8 +100,8 @@ func withPresence(s wire.Session, p Presence) wire.Session {
 	return s
 }
 
-// replaceLocked makes the records loaded the list, and tells the watches what changed.
-func (f *feed) replaceLocked(records []wire.Session, presence map[string]Presence) {
+// replace makes the records loaded the list, and tells the watches what changed.
+func (d *devices) replace(records []wire.Session, presence map[string]Presence) {
 	list, ended := map[string]wire.Session{}, map[string]wire.Session{}
 	for _, s := range records {
 		if s.EndedAt != nil {
@@ -27,31 +110,70 @@ func (f *feed) replaceLocked(records []wire.Session, presence map[string]Presenc
 		}
 		list[s.ID] = withPresence(s, presence[s.ID])
 	}
-	old := f.list
-	f.list = list
+	old := d.list
+	d.list = list
 	for _, id := range slices.Sorted(maps.Keys(old)) {
 		if _, lives := list[id]; !lives {
-			f.emitLocked(wire.ChangeRemoved, farewell(old[id], ended))
+			d.tell(delta{wire.ChangeRemoved, farewell(old[id], ended)})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(list)) {
 		before, known := old[id]
-		f.compareLocked(before, known, list[id])
+		d.tell(deltas(before, known, list[id])...)
 	}
 }
 
-// recountLocked puts fresh counts into the list. A session that is online and not in it must be loaded.
-func (f *feed) recountLocked(presence map[string]Presence) {
+// countAgain puts fresh counts into the list. A session that is online and not in it must be loaded.
+func (d *devices) countAgain(presence map[string]Presence) {
 	for id, p := range presence {
-		if _, known := f.list[id]; !known && p.Online {
-			f.reload = true
+		if _, known := d.list[id]; !known && p.Online {
+			d.reload = true
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(f.list)) {
-		before := f.list[id]
-		f.list[id] = withPresence(before, presence[id])
-		f.compareLocked(before, true, f.list[id])
+	for _, id := range slices.Sorted(maps.Keys(d.list)) {
+		before := d.list[id]
+		d.list[id] = withPresence(before, presence[id])
+		d.tell(deltas(before, true, d.list[id])...)
 	}
+}
+
+// tell sends changes to every watch that has its snapshot. Each is encoded once for the session's own sockets, where
+// current is true, and once for all others.
+func (d *devices) tell(changes ...delta) {
+	for _, s := range changes {
+		e := encoder{delta: s, frame: func(s delta) any {
+			return wire.DevicesChanged{Type: wire.TypeDevicesChanged, Change: s.change, Device: s.session}
+		}}
+		for _, w := range d.f.watches {
+			if w.live {
+				w.tell(e.of(w))
+			}
+		}
+	}
+}
+
+// delta is one change of a session.
+type delta struct {
+	change  string
+	session wire.Session
+}
+
+// encoder encodes a delta when the first watch needs it, for those whose own session it is of and for the others.
+type encoder struct {
+	delta
+	frame    func(delta) any
+	variants [2]change
+}
+
+func (e *encoder) of(w *watch) change {
+	i := 0
+	if e.session.Current = w.session == e.session.ID; e.session.Current {
+		i = 1
+	}
+	if e.variants[i].head == nil {
+		e.variants[i] = newChange(e.frame(e.delta))
+	}
+	return e.variants[i]
 }
 
 // farewell is the session as a removed change tells it. A record that is already gone has no reason left to give.
@@ -65,50 +187,34 @@ func farewell(last wire.Session, ended map[string]wire.Session) wire.Session {
 	return last
 }
 
-// compareLocked tells the watches what became of one session.
-func (f *feed) compareLocked(before wire.Session, known bool, now wire.Session) {
+// deltas are what became of one session.
+func deltas(before wire.Session, known bool, now wire.Session) (out []delta) {
 	if !known {
-		quiet := now
-		quiet.Online, quiet.Connections = false, 0
-		f.emitLocked(wire.ChangeAdded, quiet)
-		before = quiet
+		before = now
+		before.Online, before.Connections = false, 0
+		out = append(out, delta{wire.ChangeAdded, before})
 	}
 	switch {
 	case now.Online && !before.Online:
-		f.emitLocked(wire.ChangeOnline, now)
+		return append(out, delta{wire.ChangeOnline, now})
 	case !now.Online && before.Online:
-		f.emitLocked(wire.ChangeOffline, now)
+		return append(out, delta{wire.ChangeOffline, now})
 	case !alike(before, now):
-		f.emitLocked(wire.ChangeUpdated, now)
+		return append(out, delta{wire.ChangeUpdated, now})
 	}
+	return out
 }
 
 // alike tells whether nothing changed that is worth a frame. Times alone are not.
 func alike(a, b wire.Session) bool {
 	return a.Name == b.Name && a.Device == b.Device && a.IP == b.IP && sameLocation(a.Location, b.Location) &&
-		slices.Equal(a.AMR, b.AMR) && a.AAL == b.AAL && a.Connections == b.Connections
+		slices.Equal(a.AMR, b.AMR) && a.AAL == b.AAL && a.Connections == b.Connections && sameOwner(a.User, b.User)
 }
 
 func sameLocation(a, b *wire.Location) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// emitLocked sends one change to every watch that has its snapshot. It is encoded once for the session's own
-// sockets, where current is true, and once for all others.
-func (f *feed) emitLocked(change string, s wire.Session) {
-	f.seq++
-	var variants [2][]byte
-	for _, w := range f.watches {
-		if !w.live {
-			continue
-		}
-		i := 0
-		if s.Current = w.session == s.ID; s.Current {
-			i = 1
-		}
-		if variants[i] == nil {
-			variants[i] = encode(wire.DevicesChanged{Type: wire.TypeDevicesChanged, Seq: f.seq, Change: change, Device: s})
-		}
-		w.push(variants[i])
-	}
+func sameOwner(a, b *wire.Owner) bool {
+	return a == b || a != nil && b != nil && a.Email == b.Email && a.Name == b.Name && slices.Equal(a.Roles, b.Roles)
 }

@@ -17,8 +17,17 @@
 // first, then makes it known to Standing, then calls SessionEnded: so either SessionEnded finds the socket, or
 // Standing refuses it, and no order of events leaves an ended session with an open socket.
 //
+// A socket whose session owes a second factor is let in, or stays, but limited: it takes mfa, auth and pong until the
+// session is raised, by whatever device and way, and then its feeds begin again. What it owes comes with its
+// credential and, later, with the user's claims (UserChanged); [Factors] checks the codes.
+//
 // An authenticated socket has authority until Principal.Expires. It is warned before, limited at that moment, and
 // closed 25 s later unless an auth frame or a refresh elsewhere (SessionRenewed) renews it. Authority never shrinks.
+//
+// # Messages to the program
+//
+// A message without a recipient is for the program itself: Config.Handlers answers it by its name, and says by a [Need]
+// what it asks of whoever sends it.
 //
 // # What it costs
 //

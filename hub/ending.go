@@ -37,7 +37,7 @@ func endingOf(err error) *ending {
 		return end
 	case "unavailable", "internal":
 		return &ending{code: wire.CloseOverloaded, err: errorFrame("", e)}
-	case "mfa_setup_required", "step_up_required":
+	case "mfa_setup_required":
 		return &ending{code: wire.CloseUnauthenticated, err: errorFrame("", e)}
 	}
 	return endingNamed(wire.CloseUnauthenticated)
@@ -60,7 +60,7 @@ func (c *conn) endWithSession() bool {
 	if p.SessionID == "" {
 		return false
 	}
-	err := c.hub.cfg.Auth.Standing(p)
+	_, err := c.hub.cfg.Auth.Standing(p)
 	if err == nil || errorOf(err).Code != "session_revoked" {
 		return false
 	}
@@ -75,7 +75,7 @@ func (c *conn) restart() {
 	}
 }
 
-// expire ends a socket whose authority is over. On a node that drains that is a restart like all others.
+// expire ends a socket whose time is up: its authority is over, or what it owes was not paid. On a node that drains that is a restart like all others.
 func (c *conn) expire(last ending) {
 	switch {
 	case c.hub.drains():
@@ -109,7 +109,7 @@ func (c *conn) await(late *ending) {
 }
 
 func errorFrame(re string, e *Error) wire.Error {
-	return wire.Error{Type: wire.TypeError, Re: re, Code: e.Code, Detail: e.Detail, RetryAfter: seconds(e.RetryAfter)}
+	return wire.Error{Type: wire.TypeError, Re: re, Code: e.Code, Detail: e.Detail, RetryAfter: seconds(e.RetryAfter), Methods: e.Methods}
 }
 
 // logTrouble logs the cause of an error, if it has one: a credential that is no good has none.

@@ -39,13 +39,13 @@ func (h *house) Authenticate(_ context.Context, c hub.Credential) (hub.Principal
 }
 
 // Standing must know an end before SessionEnded is called.
-func (h *house) Standing(p hub.Principal) error {
+func (h *house) Standing(p hub.Principal) (hub.Principal, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if e := h.ended[p.SessionID]; e != nil {
-		return e
+		return p, e
 	}
-	return nil
+	return p, nil
 }
 
 func (h *house) Sessions(_ context.Context, userID string, _ []string) ([]wire.Session, error) {

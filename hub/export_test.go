@@ -18,7 +18,10 @@ func (h *Hub) checkConns() (wrong []error) {
 	registered, placed := 0, map[any]int{}
 	for c := range h.conns {
 		c.mu.Lock()
-		phase, ended := c.phase, c.final != nil
+		phase, ended, owes := c.phase, c.final != nil, c.debt != nil
+		if owes && (phase == open || c.p.AAL >= 2) || phase == owing && !owes {
+			wrong = append(wrong, fmt.Errorf("%s: owes %t %q, phase %d, aal %d", c.id, owes, c.p.Owes, phase, c.p.AAL))
+		}
 		c.mu.Unlock()
 		if ended {
 			wrong = append(wrong, fmt.Errorf("%s has ended and is still here", c.id))
@@ -87,34 +90,58 @@ func (h *Hub) checkUsers() (wrong []error) {
 	return wrong
 }
 
-// checkFeeds: a feed lives exactly while sockets of its user watch it, and both sides know of each other.
+// checkFeeds: a feed lives exactly while sockets watch it, of its user where it is somebody's own, and both sides know
+// of each other.
 func (h *Hub) checkFeeds() (wrong []error) {
 	watching := 0
-	for user, f := range h.feeds {
+	for key, f := range h.feeds {
 		f.mu.Lock()
-		if len(f.watches) == 0 || f.user != user {
-			wrong = append(wrong, fmt.Errorf("feed of %s: for %s, %d watches", user, f.user, len(f.watches)))
+		if len(f.watches) == 0 || f.key != key {
+			wrong = append(wrong, fmt.Errorf("feed %v: of %v, %d watches", key, f.key, len(f.watches)))
 		}
 		for c, w := range f.watches {
 			watching++
 			c.mu.Lock()
 			mutual := slices.Contains(c.watches, w)
 			c.mu.Unlock()
-			if _, here := h.conns[c]; !here || !mutual || c.userID != user || w.c != c || w.session != c.sessionID {
-				wrong = append(wrong, fmt.Errorf("feed of %s: here %t, mutual %t, watched by %s of %s", user, here, mutual, c.id, c.userID))
+			if _, here := h.conns[c]; !here || !mutual || w.c != c || w.key != key || w.session != c.sessionID {
+				wrong = append(wrong, fmt.Errorf("feed %v: here %t, mutual %t, watched by %s of %s", key, here, mutual, c.id, c.userID))
 			}
+			if key.user != "" && key.user != c.userID {
+				wrong = append(wrong, fmt.Errorf("feed %v is watched by %s", key, c.userID))
+			}
+		}
+		if p, ok := f.matter.(*people); ok {
+			wrong = append(wrong, p.check()...)
 		}
 		f.mu.Unlock()
 	}
 	for c := range h.conns {
 		c.mu.Lock()
-		if slices.ContainsFunc(c.watches, func(w *watch) bool { return w.name == "devices" }) {
-			watching--
-		}
+		watching -= len(c.watches)
 		c.mu.Unlock()
 	}
 	if watching != 0 {
 		wrong = append(wrong, fmt.Errorf("feeds have %+d watches more than sockets have", watching))
+	}
+	return wrong
+}
+
+// check: people are known exactly while somebody watches them.
+func (p *people) check() (wrong []error) {
+	wanted := map[string]int{}
+	for _, w := range p.f.watches {
+		for _, id := range w.want.users {
+			wanted[id]++
+		}
+	}
+	for id, one := range p.known {
+		if len(one.watches) != wanted[id] || wanted[id] == 0 {
+			wrong = append(wrong, fmt.Errorf("%s is watched by %d, known to be by %d", id, wanted[id], len(one.watches)))
+		}
+	}
+	if len(p.known) != len(wanted) || len(p.stale) > len(p.known) {
+		wrong = append(wrong, fmt.Errorf("%d people known, %d wanted, %d stale", len(p.known), len(wanted), len(p.stale)))
 	}
 	return wrong
 }

@@ -1,86 +1,141 @@
 package hub
 
 import (
+	"bytes"
 	"context"
-	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
-// How a feed bears trouble with the store or the registry.
+// How a feed bears trouble with what it reads.
 const (
 	loadTimeout  = 2 * time.Second // of one load, and for a first snapshot in all
 	retryAtFirst = 250 * time.Millisecond
 	retryAtMost  = 5 * time.Second
 )
 
-// feed is the devices of one user, alive while a socket here watches them. One goroutine at a time loads the list,
-// and what changed goes to every watch in the same order: so snapshots and changes never contradict each other.
+// feed is what sockets here watch together, alive while one does. One goroutine at a time loads, and what changed goes
+// to every watch in the same order: so snapshots and changes never contradict each other.
 type feed struct {
-	hub  *Hub
-	user string
-	kick chan struct{} // wakes a loader that waits to try again
+	hub    *Hub
+	key    feedKey
+	kick   chan struct{} // wakes a loader that waits to try again
+	matter matter
 
-	mu      sync.Mutex // guards the following
+	mu      sync.Mutex // guards the following, and the matter
 	watches map[*conn]*watch
-	list    map[string]wire.Session // nil: never loaded
-	seq     int64                   // of the last change; all watches share it
-	reload  bool                    // records may have changed
-	recount bool                    // connections may have changed
+	ending  []func() // to be called under no lock: they stop what the feed followed
 	loading bool
 }
 
-// load is one turn of the loader.
-type load struct {
-	records bool
-	known   []string
-	waiting []*watch // get a snapshot from it
+// feedKey tells feeds apart: every user has devices of his own, of the others there is one.
+type feedKey struct{ name, user string }
+
+// matter is what a feed is about: it notes what may have changed, loads it and tells the watches. All of it is called
+// under the feed's mu.
+type matter interface {
+	joined(w *watch)
+	// left is called when the watch is in the feed no longer.
+	left(w *watch)
+	// resume gives a watch that fell behind a fresh snapshot, now or in a turn. It is false when there are none.
+	resume(w *watch) bool
+	// resync notes that anything may have changed.
+	resync()
+	// next takes what is to be loaded; nil when nothing is.
+	next() turn
 }
 
-func (c *conn) watchDevices() {
-	w := c.watchOf(wire.FeedDevices)
-	h := c.hub
+// turn is one turn of the loader.
+type turn interface {
+	load(ctx context.Context) error // under no lock
+	apply()                         // tells what was loaded, under the feed's mu
+	failed()                        // notes that it is still to be done, under the feed's mu
+}
+
+// attend puts the watch into its feed, which begins with the first one, in the place of the socket's earlier one.
+func (h *Hub) attend(w *watch, kind feedKind) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, here := h.conns[c]; !here {
+	if _, here := h.conns[w.c]; !here {
 		return
 	}
-	f := h.feeds[c.userID]
+	f := h.feeds[w.key]
 	if f == nil {
-		f = &feed{hub: h, user: c.userID, kick: make(chan struct{}, 1), watches: map[*conn]*watch{}, seq: 1}
-		h.feeds[c.userID] = f
+		f = &feed{hub: h, key: w.key, kick: make(chan struct{}, 1), watches: map[*conn]*watch{}}
+		f.matter = kind.matter(f)
+		h.feeds[w.key] = f
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.watches[c] = w
-	w.live, w.asked = false, time.Now()
-	f.reload = true
+	earlier := f.watches[w.c]
+	f.watches[w.c] = w
+	w.asked = time.Now()
+	w.c.keep(w)
+	f.matter.joined(w) // before the other leaves: what both want goes on
+	if earlier != nil {
+		f.matter.left(earlier)
+	}
 	f.loadLocked()
 	f.wake()
 }
 
-func (c *conn) unwatchDevices() {
-	c.dropWatch(wire.FeedDevices)
-	c.hub.mu.Lock()
-	defer c.hub.mu.Unlock()
-	c.hub.leaveFeedLocked(c)
+// leave takes the watch from its socket and its feed, and tells whether it was there.
+func (h *Hub) leave(w *watch) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leaveLocked(w)
+	return w.c.drop(w)
 }
 
-// leaveFeedLocked takes the socket from its user's feed. The last one out ends it.
-func (h *Hub) leaveFeedLocked(c *conn) {
-	f := h.feeds[c.userID]
+// leaveLocked takes the watch from its feed. The last one out ends it.
+func (h *Hub) leaveLocked(w *watch) {
+	f := h.feeds[w.key]
 	if f == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.watches, c)
+	if f.watches[w.c] != w {
+		return
+	}
+	delete(f.watches, w.c)
+	f.matter.left(w)
 	if len(f.watches) == 0 {
-		delete(h.feeds, f.user)
+		delete(h.feeds, f.key)
 		f.wake()
 	}
+	f.loadLocked()
+}
+
+// forgetWatchesLocked takes a socket from all its feeds.
+func (h *Hub) forgetWatchesLocked(c *conn) {
+	for _, w := range c.watching() {
+		h.leaveLocked(w)
+	}
+}
+
+// notify tells a feed, if somebody watches it, what may have changed. It is loaded if f says so.
+func notify[M matter](h *Hub, key feedKey, f func(M) (load bool)) {
+	one := h.feed(key)
+	if one == nil {
+		return
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	if f(one.matter.(M)) {
+		one.loadLocked()
+	}
+}
+
+// resync has the feed load everything again.
+func (f *feed) resync() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.matter.resync()
+	f.loadLocked()
 }
 
 func (f *feed) wake() {
@@ -90,22 +145,10 @@ func (f *feed) wake() {
 	}
 }
 
-// changed notes that records, or else only counts, may have changed.
-func (f *feed) changed(records bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if records {
-		f.reload = true
-	} else {
-		f.recount = true
-	}
-	f.loadLocked()
-}
-
-// loadLocked starts the loader if it does not run. A feed with a watch has a socket, whose goroutine keeps the
-// hub's work above zero.
+// loadLocked starts the loader if it does not run. A feed with a watch, or that one has just left, has a socket whose
+// goroutine keeps the hub's work above zero.
 func (f *feed) loadLocked() {
-	if !f.loading && len(f.watches) > 0 {
+	if !f.loading && len(f.watches)+len(f.ending) > 0 {
 		f.loading = true
 		f.hub.work.Add(1)
 		go f.run()
@@ -117,89 +160,63 @@ func (f *feed) run() {
 	defer f.hub.work.Done()
 	backoff := retryAtFirst
 	for {
-		turn, ok := f.next()
-		if !ok {
+		t, ending := f.next()
+		for _, end := range ending {
+			end()
+		}
+		if t == nil && ending == nil {
 			return
 		}
-		if err := f.turn(turn); err == nil {
+		if t == nil {
+			continue
+		}
+		if err := f.turn(t); err == nil {
 			backoff = retryAtFirst
 			continue
 		} else if f.hub.ctx.Err() == nil {
-			f.hub.log.Warn("devices feed cannot load", "user", f.user, "err", err)
+			f.hub.log.Warn(f.key.name+" feed cannot load", "user", f.key.user, "err", err)
 		}
-		f.pause(f.failed(turn, backoff))
+		f.pause(f.dismiss(backoff))
 		backoff = min(2*backoff, retryAtMost)
 	}
 }
 
 // next takes what is to be done. When there is nothing, the loader is over.
-func (f *feed) next() (load, bool) {
+func (f *feed) next() (t turn, ending []func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.watches) == 0 || !f.reload && !f.recount || f.hub.ctx.Err() != nil {
-		f.loading = false
-		return load{}, false
+	ending, f.ending = f.ending, nil
+	if len(f.watches) > 0 && f.hub.ctx.Err() == nil {
+		t = f.matter.next()
 	}
-	turn := load{records: f.reload || f.list == nil}
-	f.reload, f.recount = false, false
-	if turn.records {
-		for id := range f.list {
-			turn.known = append(turn.known, id)
-		}
-		turn.waiting = f.waitingLocked()
-	}
-	return turn, true
-}
-
-func (f *feed) waitingLocked() []*watch {
-	var out []*watch
-	for _, w := range f.watches {
-		if !w.live {
-			out = append(out, w)
-		}
-	}
-	return out
+	f.loading = t != nil || ending != nil
+	return t, ending
 }
 
 // turn loads and applies.
-func (f *feed) turn(turn load) error {
+func (f *feed) turn(t turn) error {
 	ctx, cancel := context.WithTimeout(f.hub.ctx, loadTimeout)
 	defer cancel()
-	var sessions []wire.Session
-	if turn.records {
-		var err error
-		if sessions, err = f.hub.cfg.Devices.Sessions(ctx, f.user, turn.known); err != nil {
-			return err
-		}
-	}
-	presence, err := f.hub.cfg.Presence.Presence(ctx, f.user)
-	if err != nil {
-		return err
-	}
+	err := t.load(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !turn.records {
-		f.recountLocked(presence)
-		return nil
+	if err != nil {
+		t.failed()
+		return err
 	}
-	f.replaceLocked(sessions, presence)
-	for _, w := range turn.waiting {
-		if f.watches[w.c] == w && !w.live {
-			w.live = true
-			w.start(f.snapshotLocked(w))
-		}
-	}
+	t.apply()
 	return nil
 }
 
-// failed notes that the turn is still to be done, sends away who waited too long for a first snapshot, and returns
-// how long to wait before trying again.
-func (f *feed) failed(turn load, backoff time.Duration) time.Duration {
+// dismiss sends away who waited too long for a first snapshot, and returns how long to wait before trying again.
+func (f *feed) dismiss(backoff time.Duration) time.Duration {
 	now := time.Now()
 	f.mu.Lock()
-	f.reload, f.recount = f.reload || turn.records, f.recount || !turn.records
 	var lost []*watch
-	for _, w := range f.waitingLocked() {
+	for _, w := range f.watches {
+		if w.live || w.asked.IsZero() {
+			continue
+		}
 		patience := w.asked.Add(loadTimeout).Sub(now)
 		if patience <= 0 {
 			lost = append(lost, w)
@@ -209,8 +226,7 @@ func (f *feed) failed(turn load, backoff time.Duration) time.Duration {
 	}
 	f.mu.Unlock()
 	for _, w := range lost {
-		w.c.unwatchDevices()
-		w.c.send(wire.Error{Type: wire.TypeError, Code: "unavailable", RetryAfter: 1, Feed: w.name})
+		w.lose("unavailable")
 	}
 	return backoff
 }
@@ -225,23 +241,63 @@ func (f *feed) pause(d time.Duration) {
 	}
 }
 
-// resume gives a watch that fell behind a fresh snapshot.
-func (f *feed) resume(w *watch) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.watches[w.c] == w && w.live {
-		w.start(f.snapshotLocked(w))
-		return
+// waitingLocked are up to n watches that are to get a snapshot.
+func (f *feed) waitingLocked(n int) []*watch {
+	var out []*watch
+	for _, w := range f.watches {
+		if !w.live && len(out) < n {
+			out = append(out, w)
+		}
 	}
-	w.caughtUp() // it has left, or its first snapshot is still to come
+	return out
 }
 
-func (f *feed) snapshotLocked(w *watch) []byte {
-	devices := make([]wire.Session, 0, len(f.list))
-	for _, s := range f.list {
-		s.Current = s.ID == w.session
-		devices = append(devices, s)
+// startLocked gives a watch that waits its snapshot, unless it has left meanwhile. Changes count from here on.
+func (f *feed) startLocked(w *watch, snapshot []byte) {
+	if f.watches[w.c] == w && !w.live {
+		w.live = true
+		w.start(snapshot)
 	}
-	slices.SortFunc(devices, wire.ByInterest)
-	return encode(wire.DevicesSnapshot{Type: wire.TypeDevicesSnapshot, Seq: f.seq, Devices: devices})
+}
+
+// resume gives a watch that fell behind a fresh snapshot. Where there is none to give, it has lost the feed.
+func (f *feed) resume(w *watch) {
+	f.mu.Lock()
+	there, served := f.watches[w.c] == w && w.live, true
+	if there {
+		served = f.matter.resume(w)
+		f.loadLocked()
+	} else {
+		w.caughtUp() // it has left, or its snapshot is still to come
+	}
+	f.mu.Unlock()
+	if !served {
+		w.lose("unavailable")
+	}
+}
+
+// change is an encoded change of a feed: the same for every watch but for its seq.
+type change struct{ head, tail []byte }
+
+// newChange encodes a frame whose Seq is 0.
+func newChange(frame any) change {
+	const seq = `"seq":`
+	data := encode(frame)
+	i := bytes.Index(data, []byte(seq+"0")) + len(seq)
+	return change{head: data[:i], tail: data[i+1:]}
+}
+
+func (ch change) numbered(seq int64) []byte {
+	data := make([]byte, 0, len(ch.head)+len(ch.tail)+20)
+	data = strconv.AppendInt(append(data, ch.head...), seq, 10)
+	return append(data, ch.tail...)
+}
+
+// lostFeed is the error that tells a socket that it has lost a feed. What is unavailable may be asked for again.
+func lostFeed(name, code string) wire.Error {
+	e := wire.Error{Type: wire.TypeError, Code: code, Feed: name}
+	if code == "unavailable" {
+		e.RetryAfter = 1
+	}
+	return e
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/coder/websocket"
@@ -51,6 +52,8 @@ func (c *conn) dispatch(p phase, r request) {
 		c.handlePong(r)
 	case p == limited:
 		c.refuse(r, &Error{Code: wire.CloseTokenExpired.Name()})
+	case p == owing && r.kind != wire.TypeMFA:
+		c.refuse(r, c.unpaid())
 	case handler == nil:
 		c.invalid(r, "unknown type")
 	default:
@@ -99,15 +102,13 @@ func (c *conn) protocolPong(context.Context, []byte) {
 
 func (c *conn) handlePong(r request) { c.ack(r) }
 
-// handleMFA is where a second factor will be checked. Until there are any, nobody has one.
-func (c *conn) handleMFA(r request) {
-	c.refuse(r, &Error{Code: "conflict", Detail: "there is no second factor"})
-}
-
 // ack answers a request that carried an id.
-func (c *conn) ack(r request) {
+func (c *conn) ack(r request) { c.reply(r, nil) }
+
+// reply is ack with data.
+func (c *conn) reply(r request, data json.RawMessage) {
 	if r.id != "" {
-		c.send(wire.Ack{Type: wire.TypeAck, Re: r.id})
+		c.send(wire.Ack{Type: wire.TypeAck, Re: r.id, Data: data})
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
+// requestID is the header of the answer in which whoever serves the hub may have given the request an id for logs.
+const requestID = "X-Request-Id"
+
 // ServeHTTP is the handshake. It returns once the socket is upgraded; the socket lives on without the request.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.enter() {
@@ -37,9 +40,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := upgrade(c, w, r); err != nil {
 		h.release(c)
 		h.stats.handshake("upgrade_failed")
-		h.log.Debug("upgrade failed", "err", err)
+		h.log.Debug("upgrade failed", "request", w.Header().Get(requestID), "err", err)
 		return
 	}
+	h.log.Debug("socket", "connection", c.id, "request", w.Header().Get(requestID))
 	h.work.Add(1)
 	go c.run(cred.Kind, p, err)
 }
@@ -91,7 +95,7 @@ func (h *Hub) refusesBeforeUpgrade(c *conn, cred Credential, err error) *refusal
 func (h *Hub) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {
 	h.stats.handshake(no.err.Code)
 	if no.err.Err != nil {
-		h.log.Warn("handshake refused", "code", no.err.Code, "err", no.err.Err)
+		h.log.Warn("handshake refused", "request", w.Header().Get(requestID), "code", no.err.Code, "err", no.err.Err)
 	}
 	switch no.status {
 	case http.StatusUpgradeRequired:

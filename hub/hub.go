@@ -32,7 +32,7 @@ type Hub struct {
 	users         map[string]*presentUser
 	sessions      map[string]map[*conn]struct{}
 	waiting       map[netip.Prefix]int // sockets without credential
-	feeds         map[string]*feed     // by user id
+	feeds         map[feedKey]*feed
 	authenticated int
 }
 
@@ -62,7 +62,7 @@ func New(cfg Config) *Hub {
 		users:    map[string]*presentUser{},
 		sessions: map[string]map[*conn]struct{}{},
 		waiting:  map[netip.Prefix]int{},
-		feeds:    map[string]*feed{},
+		feeds:    map[feedKey]*feed{},
 	}
 	for _, o := range cfg.Origins {
 		h.origins[o] = true
@@ -78,7 +78,7 @@ func (h *Hub) SessionEnded(end End) {
 	for _, c := range h.ofSession(end.SessionID) {
 		c.end(end.Frame)
 	}
-	h.SessionsChanged(end.UserID)
+	h.SessionsChanged(end.UserID, end.SessionID)
 }
 
 // SessionRenewed gives every socket of the session fresh authority, and tells them by auth.ok. Authority never
@@ -89,34 +89,47 @@ func (h *Hub) SessionRenewed(r Renewal) {
 	}
 }
 
-// UserChanged puts newer claims in force on the user's sockets, and tells those whose roles change.
+// UserChanged puts newer claims in force on the user's sockets, tells those whose roles change, and ends the feeds
+// that these do not allow.
 func (h *Hub) UserChanged(claims Claims) {
 	for _, c := range h.ofUser(claims.UserID) {
 		c.claim(claims)
 	}
+	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(claims.UserID, true) })
 }
 
-// SessionsChanged says that records of the user's sessions changed. Feeds load them again.
-func (h *Hub) SessionsChanged(userID string) {
-	if f := h.feed(userID); f != nil {
-		f.changed(true)
-	}
+// SessionsChanged says that records of the user's sessions changed: those named, or any of them. Feeds load them again.
+func (h *Hub) SessionsChanged(userID string, sessionIDs ...string) {
+	notify(h, feedKey{wire.FeedDevices, userID}, func(d *devices) bool { d.reload = true; return true })
+	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, true, sessionIDs...) })
 }
 
-// PresenceChanged says that counts of the user's connections changed. Feeds read them again.
-func (h *Hub) PresenceChanged(userID string) {
-	if f := h.feed(userID); f != nil {
-		f.changed(false)
-	}
+// PresenceChanged says that counts of the user's connections changed: those of the sessions named, or of any. Feeds
+// read them again.
+func (h *Hub) PresenceChanged(userID string, sessionIDs ...string) {
+	notify(h, feedKey{wire.FeedDevices, userID}, func(d *devices) bool { d.recount = true; return true })
+	notify(h, feedKey{name: wire.FeedPresence}, func(p *people) bool { return p.changed(userID) })
+	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionIDs...) })
 }
 
-// Resync says that changes of any user may have been missed. All feeds load everything again.
+// AuditAdded says that a row was added to the audit. It is read if somebody watches.
+func (h *Hub) AuditAdded(eventID string) {
+	notify(h, feedKey{name: wire.FeedAudit}, func(r *rows) bool { return r.changed(eventID) })
+}
+
+// JobChanged says that a job came, or stands otherwise. It is read if somebody watches.
+func (h *Hub) JobChanged(jobID string) {
+	notify(h, feedKey{name: wire.FeedJobs}, func(r *rows) bool { return r.changed(jobID) })
+}
+
+// Resync says that changes of anybody may have been missed. All feeds load everything again; those without a list
+// are lost, and told so.
 func (h *Hub) Resync() {
 	h.mu.Lock()
 	feeds := slices.Collect(maps.Values(h.feeds))
 	h.mu.Unlock()
 	for _, f := range feeds {
-		f.changed(true)
+		f.resync()
 	}
 }
 
@@ -190,10 +203,10 @@ func (h *Hub) all() []*conn {
 	return conns
 }
 
-func (h *Hub) feed(userID string) *feed {
+func (h *Hub) feed(key feedKey) *feed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.feeds[userID]
+	return h.feeds[key]
 }
 
 // hasRole tells whether roles hold one of any.

@@ -19,10 +19,11 @@ import (
 // lab is a hub behind a real HTTP server, reached through pipes.
 type lab struct {
 	*world
-	t    *testing.T
-	log  *bytes.Buffer
-	net  dialer
-	rest func() // waits until nothing moves any more; nil in real time
+	office *office
+	t      *testing.T
+	log    *bytes.Buffer
+	net    dialer
+	rest   func() // waits until nothing moves any more; nil in real time
 }
 
 // dialer reaches the lab's server.
@@ -52,8 +53,10 @@ func overTCP(t *testing.T, limits Limits) *lab {
 
 func newLab(t *testing.T, limits Limits, ln net.Listener, dial dialer, rest func()) *lab {
 	l := &lab{world: newWorld(), t: t, log: &bytes.Buffer{}, net: dial, rest: rest}
+	l.office = newOffice(l.world)
 	l.hub = New(Config{
-		Node: "nod_test", Origins: []string{home}, Auth: l, Devices: l, Presence: l, Courier: l, Limits: limits,
+		Observer: l.office, Sessions: l.office, Records: l.office,
+		Node: "nod_test", Origins: []string{home}, Auth: l, Devices: l, Presence: l, Courier: l, Factors: l, Handlers: l.handlers, Limits: limits,
 		ClientAddr: func(r *http.Request) netip.Addr {
 			if a, err := netip.ParseAddr(r.Header.Get("X-Test-Addr")); err == nil {
 				return a
@@ -81,6 +84,11 @@ func newLab(t *testing.T, limits Limits, ln net.Listener, dial dialer, rest func
 		if n := len(l.hub.conns) + len(l.hub.users) + len(l.hub.sessions) + len(l.hub.waiting) + len(l.hub.feeds); n != 0 {
 			t.Errorf("%d entries left in a closed hub", n)
 		}
+		l.office.with(func() {
+			if len(l.office.follow) > 0 {
+				t.Errorf("a closed hub follows %v", l.office.follow)
+			}
+		})
 	})
 	return l
 }

@@ -14,6 +14,7 @@ type Limits struct {
 	AuthTimeout  time.Duration // 5 s: for the first frame of a socket without credential
 	Linger       time.Duration // 25 s: how long a socket outlives its authority, limited
 	WriteTimeout time.Duration // 5 s per frame
+	MFATimeout   time.Duration // 300 s: for a second factor that is owed
 	QueueBytes   int           // 256 KiB of messages and changes that wait for one socket; answers may double it
 
 	PerSession      int // 50 connections
@@ -23,6 +24,7 @@ type Limits struct {
 	FramesPerMinute    int // 100 client frames
 	FrameBurst         int // 20
 	RefusedInARow      int // 10 refused frames end the socket
+	WrongCodes         int // 3 wrong codes in a row end the socket
 	ForbiddenPerMinute int // 10 forbidden requests end the socket
 
 	DrainWindow     time.Duration // 10 s: over which Shutdown spreads the closes; negative: at once
@@ -57,6 +59,7 @@ func (l Limits) withDefaults() Limits {
 	orDuration(&l.AuthTimeout, 5*time.Second)
 	orDuration(&l.Linger, 25*time.Second)
 	orDuration(&l.WriteTimeout, 5*time.Second)
+	orDuration(&l.MFATimeout, 5*time.Minute)
 	orInt(&l.QueueBytes, 256<<10)
 	orInt(&l.PerSession, 50)
 	orInt(&l.PerUser, 200)
@@ -64,6 +67,7 @@ func (l Limits) withDefaults() Limits {
 	orInt(&l.FramesPerMinute, 100)
 	orInt(&l.FrameBurst, 20)
 	orInt(&l.RefusedInARow, 10)
+	orInt(&l.WrongCodes, 3)
 	orInt(&l.ForbiddenPerMinute, 10)
 	orDuration(&l.DrainWindow, 10*time.Second)
 	orDuration(&l.ReconnectSpread, 1500*time.Millisecond)

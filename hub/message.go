@@ -12,9 +12,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 )
 
-// handleMessage sends a message to the user's other devices or, for admins, to a user.
+// handleMessage sends a message to the user's other devices or, for admins, to a user. One without recipient is for
+// the program itself.
 func (c *conn) handleMessage(r request) {
 	p := c.principal()
+	if h, ours := c.hub.handlerOf(r); ours {
+		c.handleOwn(r, h, p)
+		return
+	}
 	to, toDevices, ok := recipient(r)
 	if !ok {
 		c.invalid(r, `to is "devices" or {"user_id": …}`)

@@ -92,7 +92,7 @@ func (h *Hub) forget(c *conn) (registered bool) {
 	delete(h.conns, c)
 	h.releaseLocked(c)
 	if here {
-		h.leaveFeedLocked(c)
+		h.forgetWatchesLocked(c)
 	}
 	if !c.registered {
 		return false

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -158,32 +159,157 @@ func TestFeedsOfOthersAreForbidden(t *testing.T) {
 	})
 }
 
+// Attack: watching when others come and go, where that is nobody's business.
+func TestPresenceOfOthersIsForbidden(t *testing.T) {
+	inTime(t, Limits{FrameBurst: 100, ForbiddenPerMinute: 100}, func(t *testing.T, l *lab) {
+		c := l.connect(l.signIn("usr_1"))
+		for _, ids := range [][]string{{"usr_2"}, {"usr_1", "usr_2"}, {"usr_1", "usr_1", "usr_2"}, {"usr_1 "}, {"USR_1"}} {
+			if f := c.ask(watchPeople(ids...)); f.Code != "forbidden" {
+				t.Errorf("%v: %s", ids, f.raw)
+			}
+		}
+		l.connect(l.signIn("usr_2"))
+		c.none("presence.snapshot")
+		c.none("presence.changed")
+		staff := l.connect(l.signIn("usr_3", "moderator"))
+		if f := staff.ask(watchPeople("usr_1", "usr_2")); f.Type != "ack" {
+			t.Error(f.raw)
+		}
+		l.hub.cfg.PresenceVisible = true
+		if f := c.ask(watchPeople("usr_2")); f.Type != "ack" {
+			t.Error(f.raw)
+		}
+	})
+}
+
 // Attack: staff that is demoted goes on watching.
 func TestDemotedWatcherLosesItsFeeds(t *testing.T) {
-	staff := feedKinds[wire.FeedSessions]
-	defer func() { feedKinds[wire.FeedSessions] = staff }()
-	feedKinds[wire.FeedSessions] = feedKind{
-		roles:   staff.roles,
-		watch:   func(c *conn) { c.watchOf(wire.FeedSessions) },
-		unwatch: func(c *conn) { c.dropWatch(wire.FeedSessions) },
-	}
+	feeds := map[string]string{"sessions": subscribeAll, "audit": subscribeAudit, "jobs": subscribeJobs, "presence": watchPeople("usr_1", "usr_2")}
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {
-		p := l.signIn("usr_1", "moderator")
+		p := l.signIn("usr_1", "admin")
 		c := l.watch(p)
-		if f := c.ask(`{"type":"subscribe","feed":"sessions"}`); f.Type != "ack" {
-			t.Fatal(f.raw)
+		for feed, request := range feeds {
+			if f := c.ask(request); f.Type != "ack" {
+				t.Fatalf("%s: %s", feed, f.raw)
+			}
+		}
+		l.rest()
+		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user", "moderator"}, Epoch: 2})
+		if f := c.one("error"); f.Code != "forbidden" || f.Feed != "jobs" {
+			t.Error(c.story()) // a moderator keeps the others
+		}
+		heard := len(c.all("sessions.changed")) + len(c.all("audit.added")) + len(c.all("presence.changed"))
+		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user"}, Epoch: 3})
+		l.rest()
+		other := l.signIn("usr_2")
+		l.connect(other)
+		l.office.happened("aud_1", "kick")
+		l.hub.JobChanged("job_1")
+		if now := len(c.all("sessions.changed")) + len(c.all("audit.added")) + len(c.all("presence.changed")); now != heard {
+			t.Errorf("told of what it may not know: %s", c.story())
+		}
+		lost, changed := map[string]int{}, c.all("auth.changed")[1]
+		for _, f := range c.all("error") {
+			lost[f.Feed]++
+			if f.Code != "forbidden" || f.Feed != "jobs" && strings.Index(c.story(), changed.raw) > strings.Index(c.story(), f.raw) {
+				t.Errorf("%s came before auth.changed, or is no answer to it", f.raw)
+			}
+		}
+		for feed, request := range feeds {
+			if lost[feed] != 1 {
+				t.Errorf("told %d times that %s is lost", lost[feed], feed)
+			}
+			if f := c.ask(request); f.Code != "forbidden" {
+				t.Errorf("%s again: %s", feed, f.raw)
+			}
+		}
+		if n := l.office.follows("") + l.office.follows("usr_2"); n != 0 {
+			t.Errorf("%d follows for nobody", n)
+		}
+		if f := c.ask(watchPeople("usr_1")); f.Type != "ack" {
+			t.Errorf("of oneself: %s", f.raw)
+		}
+		l.edit(p.SessionID, func(s *wire.Session) { s.Name = "Sofa" })
+		c.changed(p.SessionID, "updated") // its own devices stay
+	})
+}
+
+// Attack: what a demoted watcher had not read yet, or could not be sent, comes after the demotion.
+func TestDemotedWatcherGetsNoSnapshot(t *testing.T) {
+	inTime(t, Limits{QueueBytes: 1000, WriteTimeout: time.Hour, PingInterval: time.Hour}, func(t *testing.T, l *lab) {
+		p := l.signIn("usr_1", "moderator")
+		c := l.deaf(p)
+		c.send(subscribeAll)
+		for i := range 20 {
+			l.edit(p.SessionID, func(s *wire.Session) { s.Name = fmt.Sprint("Name ", i) })
+			l.rest()
 		}
 		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user"}, Epoch: 2})
+		c.listen()
 		f := c.one("error")
 		if f.Code != "forbidden" || f.Feed != "sessions" || c.last().raw != f.raw {
 			t.Error(c.story())
 		}
-		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user", "other"}, Epoch: 3})
-		c.one("error") // lost once
-		if f := c.ask(`{"type":"subscribe","feed":"sessions"}`); f.Code != "forbidden" {
+		c.works()
+	})
+	inTime(t, Limits{}, func(t *testing.T, l *lab) {
+		c := l.connect(l.signIn("usr_1", "moderator"))
+		l.office.with(func() {
+			l.office.before = func() {
+				l.office.with(func() { l.office.before = nil })
+				l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user"}, Epoch: 2})
+			}
+		})
+		c.ask(subscribeAll) // and is demoted while the page is read
+		c.one("error")
+		c.none("sessions.snapshot")
+	})
+}
+
+// Attack: what happens in the moment between a demotion and the end of the feeds.
+func TestDemotionIsInForceBeforeTheFeedsEnd(t *testing.T) {
+	inTime(t, Limits{}, func(t *testing.T, l *lab) {
+		c := l.connect(l.signIn("usr_1", "moderator"))
+		c.ask(subscribeAll)
+		c.ask(subscribeAudit)
+		c.one("sessions.snapshot")
+		demote := func() {
+			for _, one := range l.hub.all() {
+				one.mu.Lock()
+				one.p.Roles = []string{"user"}
+				one.mu.Unlock()
+			}
+		}
+		demote()
+		l.office.happened("aud_1", "kick")
+		l.hub.SessionsChanged("usr_2", l.signIn("usr_2").SessionID)
+		l.rest()
+		l.hub.Resync()
+		c.none("audit.added")
+		c.none("sessions.changed")
+		c.one("sessions.snapshot")
+	})
+}
+
+// Attack: a feed that is asked for just before a demotion, and begins just after.
+func TestDemotionWhileSubscribing(t *testing.T) {
+	audit := feedKinds[wire.FeedAudit]
+	defer func() { feedKinds[wire.FeedAudit] = audit }()
+	inTime(t, Limits{}, func(t *testing.T, l *lab) {
+		late := audit
+		late.matter = func(f *feed) matter {
+			for c := range l.hub.conns {
+				c.mu.Lock()
+				c.p.Roles = []string{"user"}
+				c.mu.Unlock()
+			}
+			return audit.matter(f)
+		}
+		feedKinds[wire.FeedAudit] = late
+		c := l.connect(l.signIn("usr_1", "moderator"))
+		c.ask(subscribeAudit)
+		if f := c.one("error"); f.Code != "forbidden" || f.Feed != "audit" {
 			t.Error(f.raw)
 		}
-		l.edit(p.SessionID, func(s *wire.Session) { s.Name = "Sofa" })
-		c.changed(p.SessionID, "updated") // its own devices stay
 	})
 }

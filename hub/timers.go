@@ -49,6 +49,9 @@ func (c *conn) dueLocked() time.Time {
 	if !c.clock.pongBy.IsZero() {
 		earlier(c.clock.pongBy)
 	}
+	if c.debt != nil {
+		earlier(c.debt.due)
+	}
 	switch {
 	case c.phase == limited:
 		earlier(c.p.Expires.Add(c.hub.limits.Linger))
@@ -98,7 +101,7 @@ func (c *conn) tick() {
 	}
 	c.mu.Unlock()
 	switch {
-	case last != nil && last.code == wire.CloseTokenExpired:
+	case last != nil && (last.code == wire.CloseTokenExpired || last.code == wire.CloseMFAFailed):
 		c.expire(*last)
 	case last != nil:
 		c.fail(*last, "")
@@ -128,8 +131,11 @@ func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
 	if c.expireLocked(now) {
 		return endingNamed(wire.CloseTokenExpired), true
 	}
+	if c.debt != nil && !now.Before(c.debt.due) {
+		return endingNamed(wire.CloseMFAFailed), true
+	}
 	fits = true
-	if c.phase == open && !k.warned && !now.Before(warnAt(c.p)) {
+	if c.toldLocked() && !k.warned && !now.Before(warnAt(c.p)) {
 		k.warned = true
 		fits = c.sendLocked(encode(wire.AuthExpiring{Type: wire.TypeAuthExpiring, ExpiresIn: expiresIn(c.p)}))
 	}
@@ -145,7 +151,7 @@ func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
 
 // expireLocked limits a socket whose authority ended, and tells whether its time is up.
 func (c *conn) expireLocked(now time.Time) bool {
-	if c.phase == open && !now.Before(c.p.Expires) {
+	if c.toldLocked() && !now.Before(c.p.Expires) {
 		c.phase = limited
 	}
 	return c.phase == limited && !now.Before(c.p.Expires.Add(c.hub.limits.Linger))

@@ -3,115 +3,101 @@ package hub
 import (
 	"slices"
 	"time"
-
-	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
-// feedKind is a feed of the protocol: who may watch it and how. A feed without watch is not served yet.
-type feedKind struct {
-	roles   []string // any of these; nil: everybody
-	watch   func(*conn)
-	unwatch func(*conn)
-}
-
-var feedKinds = map[string]feedKind{
-	wire.FeedDevices:  {watch: (*conn).watchDevices, unwatch: (*conn).unwatchDevices},
-	wire.FeedPresence: {},
-	wire.FeedSessions: {roles: []string{"admin", "moderator"}},
-	wire.FeedAudit:    {roles: []string{"admin", "moderator"}},
-	wire.FeedJobs:     {roles: []string{"admin"}},
-}
-
-func (k feedKind) allows(roles []string) bool { return k.roles == nil || hasRole(roles, k.roles...) }
-
-// watch is one subscription of one socket.
+// watch is one subscription of one socket. Subscribing again makes another in its place.
 type watch struct {
 	// Static.
-	name    string
+	key     feedKey
 	c       *conn
-	session string // of c
+	session string   // of c
+	roles   []string // one of which its user must have; nil: none
+	want    want
 
 	// Guarded by the feed's mu.
-	live  bool      // has had its snapshot
-	asked time.Time // when it began to wait for it
+	live  bool      // has had its snapshot, if there is one: changes are told
+	asked time.Time // when it began to wait for its first; zero: it had one, and waits as long as it takes
+	seq   int64     // of what it was told last
+	roll  *roll     // of a watch of sessions
 
 	// Guarded by c.mu.
 	behind bool // changes were dropped: only a snapshot helps
 }
 
-func (c *conn) handleSubscribe(r request) {
-	name, _, ok := r.text("feed")
-	kind, known := feedKinds[name]
-	switch {
-	case !ok || !known:
-		c.invalid(r, "unknown feed")
-	case !kind.allows(c.principal().Roles):
-		c.forbid(r)
-	case kind.watch == nil:
-		c.invalid(r, "this feed is not served")
-	default:
-		c.ack(r)
-		kind.watch(c)
-	}
+func (c *conn) newWatch(key feedKey, roles []string, want want) *watch {
+	return &watch{key: key, c: c, session: c.sessionID, roles: roles, want: want, seq: 1}
 }
 
-func (c *conn) handleUnsubscribe(r request) {
-	name, _, ok := r.text("feed")
-	kind, known := feedKinds[name]
-	if !ok || !known {
-		c.invalid(r, "unknown feed")
-		return
-	}
-	if kind.unwatch != nil {
-		kind.unwatch(c)
-	}
-	c.ack(r)
-}
-
-// watchOf is the socket's watch of the feed, made if there is none.
-func (c *conn) watchOf(name string) *watch {
+// watching are the socket's watches.
+func (c *conn) watching() []*watch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, w := range c.watches {
-		if w.name == name {
+	return slices.Clone(c.watches)
+}
+
+// watchOf is the socket's watch of the feed, nil if there is none.
+func (c *conn) watchOf(name string) *watch {
+	for _, w := range c.watching() {
+		if w.key.name == name {
 			return w
 		}
 	}
-	w := &watch{name: name, c: c, session: c.p.SessionID}
-	c.watches = append(c.watches, w)
-	return w
+	return nil
 }
 
-// dropWatch forgets the watch and tells whether there was one.
-func (c *conn) dropWatch(name string) bool {
+// keep makes w the socket's watch of its feed.
+func (c *conn) keep(w *watch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watches = append(slices.DeleteFunc(c.watches, func(x *watch) bool { return x.key == w.key }), w)
+}
+
+// drop forgets the watch and tells whether it was there.
+func (c *conn) drop(w *watch) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := len(c.watches)
-	c.watches = slices.DeleteFunc(c.watches, func(w *watch) bool { return w.name == name })
+	c.watches = slices.DeleteFunc(c.watches, func(x *watch) bool { return x == w })
 	return len(c.watches) < n
 }
 
 // dropLostFeeds ends the feeds that the user's roles no longer allow.
 func (c *conn) dropLostFeeds() {
 	c.mu.Lock()
-	var lost []string
+	var lost []*watch
 	for _, w := range c.watches {
-		if !feedKinds[w.name].allows(c.p.Roles) {
-			lost = append(lost, w.name)
+		if !w.allowedLocked() {
+			lost = append(lost, w)
 		}
 	}
 	c.mu.Unlock()
-	for _, name := range lost {
-		feedKinds[name].unwatch(c)
-		c.send(wire.Error{Type: wire.TypeError, Code: "forbidden", Feed: name})
+	for _, w := range lost {
+		w.lose("forbidden")
 	}
 }
 
-// push queues a change. When it does not fit, or the socket is limited, the watch falls behind.
+// lose ends the watch and tells the socket why, once.
+func (w *watch) lose(code string) {
+	if w.c.hub.leave(w) {
+		w.c.send(lostFeed(w.key.name, code))
+	}
+}
+
+// allowedLocked tells whether the user's roles, as they are now, allow the watch.
+func (w *watch) allowedLocked() bool { return w.roles == nil || hasRole(w.c.p.Roles, w.roles...) }
+
+// tell numbers a change and queues it. The caller holds the feed's mu.
+func (w *watch) tell(ch change) {
+	w.seq++
+	w.push(ch.numbered(w.seq))
+}
+
+// push queues a change. When it does not fit, or the socket is limited, the watch falls behind. From the moment that
+// its user has lost the right, the watch gets nothing, though it has yet to end.
 func (w *watch) push(data []byte) {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
-	if w.c.final != nil {
+	if w.c.final != nil || !w.allowedLocked() {
 		return
 	}
 	if w.behind || w.c.phase != open || !w.c.enqueueLocked(data) {
@@ -127,7 +113,17 @@ func (w *watch) start(data []byte) {
 	if w.c.final != nil {
 		return
 	}
-	w.behind = w.c.phase != open || !w.c.enqueueLocked(data)
+	w.behind = w.allowedLocked() && (w.c.phase != open || !w.c.enqueueLocked(data))
+}
+
+// fallBehind says that the watch missed something.
+func (w *watch) fallBehind() {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	if w.c.final == nil {
+		w.behind = true
+		w.c.flushLocked()
+	}
 }
 
 // caughtUp says that the watch needs no snapshot of its own accord.
@@ -152,7 +148,7 @@ func (c *conn) catchUp() {
 	}
 	c.mu.Unlock()
 	for _, w := range behind {
-		if f := c.hub.feed(c.userID); f != nil {
+		if f := c.hub.feed(w.key); f != nil {
 			f.resume(w)
 		} else {
 			w.caughtUp()

@@ -31,16 +31,20 @@ type world struct {
 	hangs    bool  // the directory answers nobody
 	loads    int
 	given    []Credential
-	linger   map[string]bool // online without a connection
-	authWait chan struct{}   // when set, Authenticate waits for it
-	onReport func(n int)     // when set, hears every count
-	standing func()          // when set, happens while Standing is asked
+	linger   map[string]bool    // online without a connection
+	authWait chan struct{}      // when set, Authenticate waits for it
+	onReport func(n int)        // when set, hears every count
+	standing func()             // when set, happens while Standing is asked
+	assure   func(*Principal)   // when set, is what Standing knows of a principal
+	factors  map[string]*factor // by user
+	handlers map[string]Handler
 }
 
 func newWorld() *world {
 	return &world{
 		creds: map[string]Principal{}, refusals: map[string]*Error{}, tickets: map[string]bool{},
 		sessions: map[string]wire.Session{}, ended: map[string]*Error{}, counts: map[string]int{}, linger: map[string]bool{},
+		factors: map[string]*factor{}, handlers: map[string]Handler{},
 	}
 }
 
@@ -114,7 +118,7 @@ func (w *world) edit(session string, change func(*wire.Session)) {
 	change(&s)
 	w.sessions[session] = s
 	w.mu.Unlock()
-	w.hub.SessionsChanged(s.UserID)
+	w.hub.SessionsChanged(s.UserID, session)
 }
 
 func (w *world) Admit(*http.Request) error {
@@ -170,19 +174,22 @@ func (w *world) Authenticate(ctx context.Context, c Credential) (Principal, erro
 	return p, nil
 }
 
-func (w *world) Standing(p Principal) error {
+func (w *world) Standing(p Principal) (Principal, error) {
 	if w.standing != nil {
 		w.standing()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fenced != nil {
-		return w.fenced
+		return p, w.fenced
 	}
 	if e := w.ended[p.SessionID]; e != nil {
-		return e
+		return p, e
 	}
-	return nil
+	if w.assure != nil {
+		w.assure(&p)
+	}
+	return p, nil
 }
 
 func (w *world) Sessions(ctx context.Context, user string, known []string) ([]wire.Session, error) {
@@ -216,7 +223,7 @@ func (w *world) Report(user, session string, n int) {
 	if heard != nil {
 		heard(n)
 	}
-	w.hub.PresenceChanged(user)
+	w.hub.PresenceChanged(user, session)
 }
 
 func (w *world) Presence(_ context.Context, user string) (map[string]Presence, error) {

@@ -172,6 +172,9 @@ func (c *conn) close(broken bool) {
 			broken = true
 		}
 	}
+	if heard := c.hub.cfg.Ended; heard != nil && last.ended != nil {
+		heard(last.ended.Reason, max(time.Since(time.Time(last.ended.At)), 0))
+	}
 	if broken || last.code == 0 {
 		c.ws.CloseNow()
 		return

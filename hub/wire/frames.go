@@ -16,6 +16,8 @@ const (
 	TypePresenceChanged  = "presence.changed"
 	TypeSessionsSnapshot = "sessions.snapshot"
 	TypeSessionsChanged  = "sessions.changed"
+	TypeJobsChanged      = "jobs.changed"
+	TypeAuditAdded       = "audit.added"
 	TypeMessage          = "message"
 	TypeAck              = "ack"
 	TypeError            = "error"
@@ -149,6 +151,36 @@ type PresenceChanged struct {
 	Type string `json:"type"`
 	Seq  int64  `json:"seq"`
 	Presence
+}
+
+// SessionsSnapshot is the beginning of the list of everybody's sessions that fit the subscription, newest first, each
+// with its user. Total is how many fit.
+type SessionsSnapshot struct {
+	Type     string    `json:"type"`
+	Seq      int64     `json:"seq"`
+	Sessions []Session `json:"sessions"`
+	Total    int       `json:"total"`
+}
+
+// SessionsChanged is one change of that list, also behind its beginning. One that no longer fits is removed, without
+// ended_at.
+type SessionsChanged struct {
+	Type    string  `json:"type"`
+	Seq     int64   `json:"seq"`
+	Change  string  `json:"change"`
+	Session Session `json:"session"`
+}
+
+// JobsChanged is how a job stands now. There is no snapshot and no seq: the list is read over HTTP.
+type JobsChanged struct {
+	Type string `json:"type"`
+	Job  Job    `json:"job"`
+}
+
+// AuditAdded is a new row of the audit. There is no snapshot and no seq: the rows before it are read over HTTP.
+type AuditAdded struct {
+	Type  string `json:"type"`
+	Event Event  `json:"event"`
 }
 
 // Message is what a device or an admin sent to a user's devices.

@@ -105,6 +105,43 @@ type Owner struct {
 	Roles []string `json:"roles"`
 }
 
+// Event is a row of the audit.
+type Event struct {
+	ID      string            `json:"id"`
+	At      Time              `json:"at"`
+	Action  string            `json:"action"`
+	Actor   Actor             `json:"actor"`
+	Target  Target            `json:"target"`
+	IP      string            `json:"ip"`
+	Outcome string            `json:"outcome" enum:"success,failure"`
+	Reason  string            `json:"reason,omitempty" doc:"For staff only"`
+	Details map[string]string `json:"details"`
+}
+
+// Actor is who did it. Name is as it is now.
+type Actor struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// Target is to whom or what.
+type Target struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id,omitempty"`
+}
+
+// Job is a piece of work in the outbox, as staff sees it.
+type Job struct {
+	ID        string `json:"id"`
+	Kind      string `json:"kind" enum:"mail,webhook,location"`
+	State     string `json:"state" enum:"queued,running,done,dead"`
+	Attempts  int    `json:"attempts"`
+	RunAt     Time   `json:"run_at"`
+	LastError string `json:"last_error,omitempty"`
+	CreatedAt Time   `json:"created_at"`
+}
+
 // By says who ended a session. Kind is self (the session itself), user (another session of the user), admin
 // (staff or the shell) or system. Name is a device's name for user, a display name for admin; never an address.
 type By struct {

@@ -68,10 +68,7 @@ func (g *Guard) Token(raw string) (Principal, error) {
 	if err != nil && !errors.Is(err, fault.ErrTokenExpired) {
 		return Principal{}, err
 	}
-	p := Principal{
-		UserID: c.Subject, SessionID: c.SessionID, Roles: c.Roles, AAL: c.AAL, AuthTime: c.AuthTime, Epoch: c.Epoch,
-		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires, Owes: c.Owes,
-	}
+	p := principal(c)
 	g.Assure(&p)
 	if err := g.ended(p); err != nil {
 		return p, err
@@ -81,6 +78,29 @@ func (g *Guard) Token(raw string) (Principal, error) {
 		return p, err
 	}
 	return p, g.stale(p)
+}
+
+func principal(c token.Claims) Principal {
+	return Principal{
+		UserID: c.Subject, SessionID: c.SessionID, Roles: c.Roles, AAL: c.AAL, AuthTime: c.AuthTime, Epoch: c.Epoch,
+		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires, Owes: c.Owes,
+	}
+}
+
+// Inspect is what a token says if it is good here and now for anything, for other services that ask. That is no use of
+// its session.
+func (g *Guard) Inspect(raw string) (c token.Claims, good bool, err error) {
+	if err := g.Admit(); err != nil {
+		return c, false, err
+	}
+	c, err = g.Keys().Verify(raw, g.Now())
+	if err != nil {
+		return c, false, nil
+	}
+	p := principal(c)
+	g.Assure(&p)
+	c.AAL = p.AAL
+	return c, g.Standing(p) == nil && p.Owes == token.OwesNothing, nil
 }
 
 // Assure brings a principal's assurance and debt up to what this node knows: what was raised or enrolled since

@@ -53,9 +53,9 @@ func (s *Service) raise(ctx context.Context, userID string, edit func(*User) err
 func (s *Service) lower(ctx context.Context, userID string, edit func(*User) error) (u User, changed bool, err error) {
 	ctx = context.WithoutCancel(ctx)
 	for {
-		u, err := s.Store.User(ctx, userID)
+		u, err := s.User(ctx, userID)
 		if err != nil {
-			return User{}, false, fmt.Errorf("read user: %w", err)
+			return User{}, false, err
 		}
 		after := u
 		if err := edit(&after); errors.Is(err, ErrUnchanged) {

@@ -123,12 +123,30 @@ func encodeArgon(salt, key []byte) string {
 const (
 	maxArgonMemory = 256 << 10 // KiB
 	maxArgonTime   = 16
+	maxArgonKey    = 128
 	maxBcryptCost  = 16
+	bcryptLength   = 60
 )
 
+// CheckHash refuses an encoded hash that Verify would not take.
+func CheckHash(encoded string) error {
+	if strings.HasPrefix(encoded, "$2") {
+		return checkBcrypt(encoded)
+	}
+	_, err := parseArgon(encoded)
+	return err
+}
+
+func checkBcrypt(encoded string) error {
+	if cost, err := bcrypt.Cost([]byte(encoded)); err != nil || cost > maxBcryptCost || len(encoded) > bcryptLength {
+		return errors.New("bcrypt hash that does not decode, or with a cost out of bounds")
+	}
+	return nil
+}
+
 func verifyBcrypt(encoded, password string) (ok, stale bool, err error) {
-	if cost, err := bcrypt.Cost([]byte(encoded)); err != nil || cost > maxBcryptCost {
-		return false, false, errors.New("bcrypt hash that does not decode, or with a cost out of bounds")
+	if err := checkBcrypt(encoded); err != nil {
+		return false, false, err
 	}
 	err = bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
 	if err == nil || errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
@@ -137,27 +155,41 @@ func verifyBcrypt(encoded, password string) (ok, stale bool, err error) {
 	return false, false, fmt.Errorf("compare bcrypt hash: %w", err)
 }
 
-func verifyArgon(encoded, password string) (ok, stale bool, err error) {
+// argon is an encoded argon2id hash.
+type argon struct {
+	memory, passes uint32
+	lanes          uint8
+	salt, key      []byte
+}
+
+func parseArgon(encoded string) (a argon, err error) {
 	var version int
-	var memory, passes uint32
-	var lanes uint8
 	parts := strings.Split(encoded, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
-		return false, false, errors.New("password hash of an unknown kind")
+		return a, errors.New("password hash of an unknown kind")
 	}
 	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
-		return false, false, errors.New("argon2id hash of an unknown version")
+		return a, errors.New("argon2id hash of an unknown version")
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &lanes); err != nil ||
-		memory == 0 || memory > maxArgonMemory || passes == 0 || passes > maxArgonTime || lanes == 0 {
-		return false, false, errors.New("argon2id hash with parameters out of bounds")
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &a.memory, &a.passes, &a.lanes); err != nil ||
+		a.memory == 0 || a.memory > maxArgonMemory || a.passes == 0 || a.passes > maxArgonTime || a.lanes == 0 {
+		return a, errors.New("argon2id hash with parameters out of bounds")
 	}
-	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
-	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	if err1 != nil || err2 != nil || len(want) < 16 {
-		return false, false, errors.New("argon2id hash that does not decode")
+	var err1, err2 error
+	a.salt, err1 = base64.RawStdEncoding.DecodeString(parts[4])
+	a.key, err2 = base64.RawStdEncoding.DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(a.key) < 16 || len(a.key) > maxArgonKey {
+		return a, errors.New("argon2id hash that does not decode")
 	}
-	got := argon2.IDKey([]byte(password), salt, passes, memory, lanes, uint32(len(want)))
-	stale = memory != argonMemory || passes != argonTime || lanes != argonLanes || len(want) != argonKey
-	return subtle.ConstantTimeCompare(got, want) == 1, stale, nil
+	return a, nil
+}
+
+func verifyArgon(encoded, password string) (ok, stale bool, err error) {
+	a, err := parseArgon(encoded)
+	if err != nil {
+		return false, false, err
+	}
+	got := argon2.IDKey([]byte(password), a.salt, a.passes, a.memory, a.lanes, uint32(len(a.key)))
+	stale = a.memory != argonMemory || a.passes != argonTime || a.lanes != argonLanes || len(a.key) != argonKey
+	return subtle.ConstantTimeCompare(got, a.key) == 1, stale, nil
 }

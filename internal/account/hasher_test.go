@@ -53,6 +53,9 @@ func TestForeignHashesVerifyAndAreStale(t *testing.T) {
 		"argon2id, more":      foreignArgon("rosenkohl", 32<<10, 3, 4, 32),
 		"argon2id, short key": foreignArgon("rosenkohl", 19<<10, 2, 1, 16),
 	} {
+		if err := account.CheckHash(hash); err != nil {
+			t.Errorf("%s may not be imported: %v", name, err)
+		}
 		if ok, stale, err := h.Verify(t.Context(), hash, "rosenkohl"); !ok || !stale || err != nil {
 			t.Errorf("%s: %t, stale %t, %v", name, ok, stale, err)
 		}
@@ -78,6 +81,9 @@ func TestHashesThatNobodyShouldComputeAreRefused(t *testing.T) {
 		"bcrypt for a month": "$2a$31$abcdefghijklmnopqrstuuK7QHbk6lYd8NhpuZdDfTaLZbLxzDf6i",
 		"bcrypt, cut":        "$2a$04$",
 	} {
+		if account.CheckHash(hash) == nil {
+			t.Errorf("%s may be imported", name)
+		}
 		if ok, _, err := h.Verify(t.Context(), hash, "x"); ok || err == nil {
 			t.Errorf("%s: %t, %v", name, ok, err)
 		}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,15 +21,28 @@ type Service struct {
 	// Announce tells this node and then the others that a user's roles, standing or name changed. Called after the
 	// record is written.
 	Announce func(ctx context.Context, u User)
+	// VerifiedFirst is that nobody signs in before his address is verified.
+	VerifiedFirst bool
+	// Awaited is the hash of the password that waits for an address without an account to be proved: "" for none. Nil:
+	// no address has to be proved.
+	Awaited func(ctx context.Context, email string) (hash string, err error)
+}
+
+// Usable tells whether somebody can sign in to the account, while it is enabled.
+func (s *Service) Usable(u User) bool {
+	return u.Credentials() > 0 && (!s.VerifiedFirst || !u.EmailVerifiedAt.IsZero())
 }
 
 // New is what makes an account.
 type New struct {
+	ID       string // "" for a fresh one
 	Email    string
 	Name     string
 	Password string // may be empty
+	Hash     string // of a password that was hashed before
 	Roles    []string
 	Verified bool
+	Welcomed bool // a letter says that he can use it now
 
 	Identities []Identity
 }
@@ -59,9 +73,15 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 	if err := n.Check(); err != nil {
 		return User{}, err
 	}
-	u := User{ID: id.New(id.User), Email: n.Email, Name: n.Name, Roles: n.Roles, Identities: n.Identities, CreatedAt: s.Now()}
+	u := User{
+		ID: cmp.Or(n.ID, id.New(id.User)), Email: n.Email, Name: n.Name, PasswordHash: n.Hash, Roles: n.Roles, Identities: n.Identities,
+		CreatedAt: s.Now(),
+	}
 	if n.Verified {
 		u.EmailVerifiedAt = s.Now()
+	}
+	if n.Welcomed {
+		u.WelcomedAt = s.Now()
 	}
 	if n.Password != "" {
 		hash, err := s.Hasher.Hash(ctx, n.Password)
@@ -70,6 +90,10 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 		}
 		u.PasswordHash = hash
 	}
+	return s.insert(ctx, u)
+}
+
+func (s *Service) insert(ctx context.Context, u User) (User, error) {
 	u, err := s.Store.InsertUser(ctx, u)
 	if err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
@@ -84,21 +108,33 @@ func (s *Service) Create(ctx context.Context, n New) (User, error) {
 	return u, nil
 }
 
-// User is the user with the id: fault.ErrNotFound.
-func (s *Service) User(ctx context.Context, id string) (User, error) { return s.Store.User(ctx, id) }
+// User is the user with the id: fault.ErrNotFound, also for one who was deleted.
+func (s *Service) User(ctx context.Context, id string) (User, error) {
+	return present(s.Store.User(ctx, id))
+}
 
 // Authenticate finds the user by address, in its normal form, and password. Unknown, passwordless, wrong and disabled
-// are the same ErrInvalidCredentials after the same one hash. The user is as he was before the password was checked,
-// so that a sign-in can tell what changed since.
+// are the same ErrInvalidCredentials after the same one hash; the password that waits for its address to be proved is
+// ErrUnverified. The user is as he was before the password was checked, so that a sign-in can tell what changed since.
 func (s *Service) Authenticate(ctx context.Context, email, password string) (User, error) {
 	u, err := s.Store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return User{}, err
 	}
 	found := err == nil
+	awaited, err := s.awaited(ctx, email)
+	if err != nil {
+		return User{}, err
+	}
+	if !found {
+		u.PasswordHash = awaited
+	}
 	ok, stale, err := s.Hasher.Verify(ctx, u.PasswordHash, password)
 	if err != nil {
 		return User{}, fmt.Errorf("check password: %w", err)
+	}
+	if !found && ok {
+		return User{}, ErrUnverified
 	}
 	if !found || !ok || u.Disabled {
 		return u, ErrInvalidCredentials
@@ -107,6 +143,14 @@ func (s *Service) Authenticate(ctx context.Context, email, password string) (Use
 		s.rehash(ctx, u, password)
 	}
 	return u, nil
+}
+
+// awaited is looked up whether or not there is an account, so that time does not tell.
+func (s *Service) awaited(ctx context.Context, email string) (string, error) {
+	if s.Awaited == nil {
+		return "", nil
+	}
+	return s.Awaited(ctx, email)
 }
 
 // CheckPassword tells whether the password is the user's, as Authenticate does.
@@ -215,10 +259,19 @@ var ErrUnchanged = errors.New("unchanged")
 // Change reads, edits and replaces a user's record until nobody came between; ErrUnchanged from edit leaves it as it
 // is. With stamp the change is announced.
 func (s *Service) Change(ctx context.Context, userID string, stamp bool, edit func(*User) error) (User, error) {
+	return s.change(ctx, userID, edit, func(u User) (User, error) { return s.replace(ctx, u, stamp) })
+}
+
+// Stamp is a stamped Change that its caller announces: after something that others have to hear first.
+func (s *Service) Stamp(ctx context.Context, userID string, edit func(*User) error) (User, error) {
+	return s.change(ctx, userID, edit, func(u User) (User, error) { return s.write(ctx, u, true) })
+}
+
+func (s *Service) change(ctx context.Context, userID string, edit func(*User) error, replace func(User) (User, error)) (User, error) {
 	for {
-		u, err := s.Store.User(ctx, userID)
+		u, err := s.User(ctx, userID)
 		if err != nil {
-			return User{}, fmt.Errorf("read user: %w", err)
+			return User{}, err
 		}
 		after := u
 		if err := edit(&after); errors.Is(err, ErrUnchanged) {
@@ -226,7 +279,7 @@ func (s *Service) Change(ctx context.Context, userID string, stamp bool, edit fu
 		} else if err != nil {
 			return User{}, err
 		}
-		after, err = s.replace(ctx, after, stamp)
+		after, err = replace(after)
 		if !errors.Is(err, fault.ErrMoved) {
 			return after, err
 		}
@@ -235,12 +288,17 @@ func (s *Service) Change(ctx context.Context, userID string, stamp bool, edit fu
 
 // replace writes the record and, with stamp, announces it: fault.ErrMoved.
 func (s *Service) replace(ctx context.Context, u User, stamp bool) (User, error) {
+	u, err := s.write(ctx, u, stamp)
+	if err == nil && stamp {
+		s.Announce(context.WithoutCancel(ctx), u)
+	}
+	return u, err
+}
+
+func (s *Service) write(ctx context.Context, u User, stamp bool) (User, error) {
 	u, err := s.Store.ReplaceUser(ctx, u, stamp)
 	if err != nil {
 		return User{}, fmt.Errorf("change user: %w", err)
-	}
-	if stamp {
-		s.Announce(context.WithoutCancel(ctx), u)
 	}
 	return u, nil
 }

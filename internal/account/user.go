@@ -19,7 +19,7 @@ const (
 type User struct {
 	ID              string     `json:"id"`
 	Version         int        `json:"-"` // of the record; a replace is a compare-and-set on it
-	Email           string     `json:"email"`
+	Email           string     `json:"email,omitempty"`
 	Name            string     `json:"name"`
 	PasswordHash    string     `json:"password_hash,omitempty"` // PHC string of argon2id, or bcrypt; "" when there is none
 	Roles           []string   `json:"roles"`
@@ -34,7 +34,21 @@ type User struct {
 	Identities      []Identity `json:"identities,omitempty"`     // at most one of each provider
 	CreatedAt       time.Time  `json:"created_at"`
 	ChangedAt       time.Time  `json:"-"` // the store's clock when roles, factors, name or standing last changed
+
+	WelcomedAt   time.Time     `json:"welcomed_at,omitzero"`    // when the account could first be used, if that was told
+	ToldTakenAt  time.Time     `json:"told_taken_at,omitzero"`  // when he was last told that somebody wants his address
+	KnownDevices []KnownDevice `json:"known_devices,omitempty"` // those that signed in lately
+	PurgeAt      time.Time     `json:"purge_at,omitzero"`       // when what is left of a deleted user may go
 }
+
+// KnownDevice is a device that signed in before: no news.
+type KnownDevice struct {
+	Hash   string    `json:"hash"` // keyed, of browser, system and address
+	SeenAt time.Time `json:"seen_at"`
+}
+
+// Gone tells whether the user was deleted: of him the id is left, so that nodes hear of it and audit rows mean somebody.
+func (u User) Gone() bool { return !u.PurgeAt.IsZero() }
 
 // Has tells whether the user has the role.
 func (u User) Has(role string) bool { return slices.Contains(u.Roles, role) }
@@ -70,6 +84,7 @@ var (
 	ErrIdentityTaken      = &fault.Error{Kind: fault.Conflict, Code: "email_taken", Detail: "that account is linked to another user"}
 	ErrLastAdmin          = &fault.Error{Kind: fault.Conflict, Code: "last_admin", Detail: "the last admin keeps the role and stays enabled"}
 	ErrLastCredential     = &fault.Error{Kind: fault.Conflict, Code: "last_credential", Detail: "without it there would be no way to sign in"}
+	ErrUnverified         = &fault.Error{Kind: fault.Forbidden, Code: "email_unverified", Detail: "follow the link in the mail first"}
 	ErrInvalidCredentials = &fault.Error{Kind: fault.Unauthenticated, Code: "invalid_credentials"}
 	ErrWeakPassword       = &fault.Error{Kind: fault.Invalid, Code: "weak_password", Detail: "this password is among the most common ones"}
 	ErrSignupClosed       = &fault.Error{Kind: fault.Forbidden, Code: "forbidden", Detail: "registration is closed"}

@@ -14,7 +14,12 @@ const (
 	UserDisabled     = "user.disabled"
 	UserEnabled      = "user.enabled"
 	UserRenamed      = "user.renamed"
+	UserDeleted      = "user.deleted"
+	EmailVerified    = "email.verified"
+	EmailChangeAsked = "email.change_asked"
+	EmailChanged     = "email.changed"
 	PasswordChanged  = "password.changed"
+	PasswordReset    = "password.reset"
 	SignedIn         = "session.started"
 	SignInFailed     = "session.refused"
 	SessionEnded     = "session.ended"
@@ -67,6 +72,7 @@ type Event struct {
 
 // Query selects events, newest first. Zero members select all.
 type Query struct {
+	ID                            string // the one row
 	UserID, Actor, Target, Action string
 	Since, Until                  time.Time
 	Cursor                        string

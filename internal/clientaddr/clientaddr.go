@@ -42,6 +42,9 @@ func (v Resolver) Of(r *http.Request) netip.Addr {
 	return client
 }
 
+// Proxied tells whether a request comes from a peer that is trusted to say for whom.
+func (v Resolver) Proxied(r *http.Request) bool { return v.trusts(peer(r)) }
+
 // Forwarded tells whether a request that comes from an untrusted peer says that it was forwarded. Its peer is then
 // a proxy that nobody declared, and not the client.
 func (v Resolver) Forwarded(r *http.Request) bool {

@@ -22,13 +22,15 @@ const (
 	KindSession = "session" // a session's record changed; Body is the change
 	KindUser    = "user"    // a user's record changed; Body is the change
 	KindRenewed = "renewed" // a session was refreshed; Body is its new authority. For the nodes where the user is
+	KindAudit   = "audit"   // a row was added to the audit; Body is its id
+	KindJob     = "job"     // a job came or stands otherwise; Body is its id
 	KindMessage = "message" // for the sockets of a user's devices; Body is the message. For the nodes where he is
 )
 
-// Hint says that something happened to a user, or to one of his sessions. Body never holds a secret.
+// Hint says that something happened: most often to a user, or to one of his sessions. Body never holds a secret.
 type Hint struct {
 	Kind      string          `json:"kind"`
-	UserID    string          `json:"user_id"`
+	UserID    string          `json:"user_id,omitempty"`
 	SessionID string          `json:"session_id,omitempty"`
 	Body      json.RawMessage `json:"body,omitempty"`
 }

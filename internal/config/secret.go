@@ -52,6 +52,15 @@ func parseSecret(value string) (Secret, error) {
 	return b, nil
 }
 
+// SecretFile is the file beside the database that holds the secret, unless it is configured.
+func (c Config) SecretFile() (path string, ok bool) {
+	database, file := c.SQLitePath()
+	if c.Secret != nil || !file {
+		return "", false
+	}
+	return filepath.Join(filepath.Dir(database), secretFile), true
+}
+
 // LoadSecret is the configured secret or, with SQLite, the one in the file beside the database. A missing file is
 // made, readable by its owner only; processes that start at once agree on one.
 func (c Config) LoadSecret() (Secret, error) {

@@ -26,6 +26,8 @@ type Users interface {
 	// Change reads, edits and replaces the record until nobody came between; account.ErrUnchanged from edit leaves it
 	// as it is. With stamp the change is announced.
 	Change(ctx context.Context, userID string, stamp bool, edit func(*account.User) error) (account.User, error)
+	// Stamp is Change with stamp, to be announced by the caller.
+	Stamp(ctx context.Context, userID string, edit func(*account.User) error) (account.User, error)
 }
 
 // Service is the rules of second factors. All fields are set before use and not changed after.

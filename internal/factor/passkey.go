@@ -56,8 +56,9 @@ func (s *Service) BeginPasskey(ctx context.Context, userID string) (Ceremony, er
 	return s.begin(ctx, registering, userID, data, creation.Response)
 }
 
-// AddPasskey finishes the registration. The first factor of a user brings recovery codes. A ceremony that is used,
-// expired or another's is grant.ErrExpired, an answer that does not verify ErrInvalidCode.
+// AddPasskey finishes the registration. The first factor of a user brings recovery codes. The caller announces it, as
+// with ConfirmTOTP. A ceremony that is used, expired or another's is grant.ErrExpired, an answer that does not verify
+// ErrInvalidCode.
 func (s *Service) AddPasskey(ctx context.Context, userID, ceremony, name string, credential []byte) (added account.Passkey, codes []string, err error) {
 	if s.WebAuthn == nil {
 		return account.Passkey{}, nil, ErrNoPasskeys
@@ -76,7 +77,7 @@ func (s *Service) AddPasskey(ctx context.Context, userID, ceremony, name string,
 	if err != nil {
 		return account.Passkey{}, nil, ErrInvalidCode.Because(err)
 	}
-	_, err = s.Users.Change(ctx, userID, true, func(u *account.User) error {
+	_, err = s.Users.Stamp(ctx, userID, func(u *account.User) error {
 		codes = nil
 		owner, err := ownerOf(*u)
 		if err != nil {

@@ -59,9 +59,10 @@ func (s *Service) BeginTOTP(ctx context.Context, userID string) (Enrolment, erro
 }
 
 // ConfirmTOTP makes the begun secret count. The code is used by it: it signs nobody in any more. The first factor of
-// a user brings recovery codes. ErrInvalidCode; grant.ErrExpired when nothing was begun.
+// a user brings recovery codes. The caller announces it: the session that showed the code owes nothing. ErrInvalidCode;
+// grant.ErrExpired when nothing was begun.
 func (s *Service) ConfirmTOTP(ctx context.Context, userID, code string) (codes []string, err error) {
-	_, err = s.Users.Change(ctx, userID, true, func(u *account.User) error {
+	_, err = s.Users.Stamp(ctx, userID, func(u *account.User) error {
 		codes = nil
 		if u.TOTP == nil || u.HasTOTP() {
 			return grant.ErrExpired
@@ -100,17 +101,18 @@ func (s *Service) CheckTOTP(ctx context.Context, userID, code string) error {
 	return err
 }
 
-// RemoveTOTP takes the authenticator app away, confirmed or only begun. Without one it does nothing.
-func (s *Service) RemoveTOTP(ctx context.Context, userID string) error {
-	_, err := s.Users.Change(ctx, userID, true, func(u *account.User) error {
-		if u.TOTP == nil {
+// RemoveTOTP takes the authenticator app away, confirmed or only begun, and tells whether it was a factor. Without one
+// it does nothing.
+func (s *Service) RemoveTOTP(ctx context.Context, userID string) (removed bool, err error) {
+	_, err = s.Users.Change(ctx, userID, true, func(u *account.User) error {
+		if removed = u.HasTOTP(); u.TOTP == nil {
 			return account.ErrUnchanged
 		}
 		u.TOTP = nil
 		leave(u)
 		return nil
 	})
-	return err
+	return removed && err == nil, err
 }
 
 // step is the time step whose code this is: of those about now, the first that is later than the last accepted one

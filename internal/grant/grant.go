@@ -16,13 +16,25 @@ const (
 	MFA        = "mfa"
 	WebAuthn   = "webauthn"
 	OAuthState = "oauth_state"
+
+	// Of links in letters.
+	VerifyEmail   = "verify_email"
+	ChangeEmail   = "change_email"
+	ResetPassword = "reset_password"
+	Invite        = "invite"
+	NotMe         = "not_me"
+
+	Registration = "registration" // kept by address: what waits for it to be proved
 )
+
+// Powers are the purposes that give somebody something of an account. They die with its password.
+var Powers = []string{Ticket, MFA, WebAuthn, OAuthState, ChangeEmail, ResetPassword, Invite}
 
 // Grant is a one-time secret as it is stored.
 type Grant struct {
 	Purpose     string
 	Hash        string // keyed hash of the secret, hexadecimal
-	UserID      string
+	UserID      string // or the address, where there is no user yet
 	SessionID   string
 	AuthVersion int // the user's when the grant was made
 	TriesLeft   int

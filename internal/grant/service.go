@@ -21,12 +21,32 @@ type Service struct {
 // Give stores g, alive for life, and returns its secret, which is nowhere else.
 func (s *Service) Give(ctx context.Context, g Grant, life time.Duration) (secret string, err error) {
 	secret = token.NewSecret()
+	return secret, s.put(ctx, g, secret, life)
+}
+
+func (s *Service) put(ctx context.Context, g Grant, secret string, life time.Duration) error {
 	g.Hash = hex.EncodeToString(s.Secrets.MAC("grant "+g.Purpose, []byte(secret)))
 	g.ExpiresAt = s.Now().Add(life)
 	if err := s.Store.InsertGrant(ctx, g); err != nil {
-		return "", fmt.Errorf("store grant: %w", err)
+		return fmt.Errorf("store grant: %w", err)
 	}
-	return secret, nil
+	return nil
+}
+
+// Keep stores g, alive for life, to be found by whom it is for instead of by a secret. It takes the place of an earlier
+// one. Of two at once one may fail.
+func (s *Service) Keep(ctx context.Context, g Grant, life time.Duration) error {
+	if err := s.Store.DeleteGrants(ctx, g.UserID, g.Purpose); err != nil {
+		return fmt.Errorf("replace grant: %w", err)
+	}
+	return s.put(ctx, g, g.UserID, life)
+}
+
+// Kept is what Keep stored: ErrExpired when there is none.
+func (s *Service) Kept(ctx context.Context, purpose, userID string) (Grant, error) {
+	return s.look(purpose, userID, func(hash string) (Grant, error) {
+		return s.Store.Grant(ctx, purpose, hash, s.Now())
+	})
 }
 
 // Find is the grant of a secret, which stays as it is: ErrExpired when it is used up, expired or unknown.
@@ -50,11 +70,15 @@ func (s *Service) Try(ctx context.Context, purpose, secret string) (Grant, error
 	})
 }
 
-// find looks under the hash of each known master secret.
 func (s *Service) find(purpose, secret string, look func(hash string) (Grant, error)) (Grant, error) {
 	if !token.IsSecret(secret) {
 		return Grant{}, ErrExpired
 	}
+	return s.look(purpose, secret, look)
+}
+
+// look looks under the hash of each known master secret.
+func (s *Service) look(purpose, secret string, look func(hash string) (Grant, error)) (Grant, error) {
 	for _, mac := range s.Secrets.MACs("grant "+purpose, []byte(secret)) {
 		g, err := look(hex.EncodeToString(mac))
 		if err == nil {

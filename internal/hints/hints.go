@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
+	"github.com/gatehouse-dev/gatehouse/internal/outbox"
 	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/rules"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
@@ -40,6 +41,12 @@ func Announcer(bus Bus, log *slog.Logger) rules.Announcer {
 		},
 		Renewed: func(ctx context.Context, r session.Renewal) {
 			publish(ctx, cluster.KindRenewed, r.UserID, r.SessionID, r)
+		},
+		Audit: func(ctx context.Context, eventID string) { publish(ctx, cluster.KindAudit, "", "", eventID) },
+		Job: func(ctx context.Context, c outbox.Change) {
+			if !c.Deleted { // there is nothing left to tell
+				publish(ctx, cluster.KindJob, "", "", c.Job.ID)
+			}
 		},
 	}
 }

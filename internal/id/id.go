@@ -20,6 +20,7 @@ const (
 	Passkey    = "pky_"
 	Job        = "job_"
 	Webhook    = "whk_"
+	Request    = "req_"
 )
 
 // Length of the part behind the prefix.

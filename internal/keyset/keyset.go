@@ -137,6 +137,27 @@ func (s *Service) Rotate(ctx context.Context) error {
 	return fmt.Errorf("rotate keyset: %w", fault.ErrUnavailable.Because(fault.ErrMoved))
 }
 
+// Reseal seals the private keys with the current master secret, and tells whether they were not. The keys themselves stay.
+func (s *Service) Reseal(ctx context.Context) (bool, error) {
+	for range attempts {
+		rec, err := s.Store.Keyset(ctx)
+		if err != nil {
+			return false, fmt.Errorf("reseal keyset: %w", err)
+		}
+		resealed, changed, err := token.Reseal(rec, s.Box)
+		if err != nil || !changed {
+			return false, err
+		}
+		if err = s.Store.PutKeyset(ctx, resealed, rec.Version); err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, fault.ErrMoved) {
+			return false, fmt.Errorf("reseal keyset: %w", err)
+		}
+	}
+	return false, fmt.Errorf("reseal keyset: %w", fault.ErrUnavailable.Because(fault.ErrMoved))
+}
+
 func currentKid(rec token.Record) string {
 	for _, k := range rec.Keys {
 		if k.State == token.Current {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -67,7 +69,22 @@ func (s *Service) userHolds(ctx context.Context, l Letter) (bool, error) {
 	if errors.Is(err, errNobody) {
 		return false, nil
 	}
-	return u.AuthVersion >= l.AuthVersion && (l.Kind != Disabled || u.Disabled), err
+	return err == nil && u.AuthVersion >= l.AuthVersion && shown(u, l), err
+}
+
+// shown tells whether the record of a user shows what the letter speaks of, for kinds that it shows.
+func shown(u account.User, l Letter) bool {
+	switch l.Kind {
+	case Disabled:
+		return u.Disabled
+	case Welcome:
+		return !u.WelcomedAt.IsZero()
+	case EmailChanged:
+		return u.Email != l.To
+	case Identity:
+		return l.Added == slices.ContainsFunc(u.Identities, func(i account.Identity) bool { return strings.EqualFold(i.Provider, l.Provider) })
+	}
+	return true
 }
 
 func (s *Service) sessionHolds(ctx context.Context, l Letter) (bool, error) {

@@ -16,6 +16,10 @@ func TestLetterWhoseFactDidNotComeIsNotSent(t *testing.T) {
 	l := open(t, nil)
 	u, disabled := l.user(nil), l.user(func(u *account.User) { u.Disabled = true })
 	stripped := l.user(func(u *account.User) { u.Email = "" })
+	unready := l.user(func(u *account.User) { u.WelcomedAt = time.Time{} })
+	linked := l.user(func(u *account.User) { u.Identities = []account.Identity{{Provider: "github", Subject: "1"}} })
+	moved := l.user(func(u *account.User) { u.Email = "new@example.com" })
+	still := l.user(func(u *account.User) { u.Email = "ada@example.com" })
 	live := l.session(nil)
 	reused := l.session(func(s *session.Session) { s.EndedAt, s.EndReason = epoch, "token_reuse" })
 	spent := l.give("verify_email")
@@ -30,6 +34,13 @@ func TestLetterWhoseFactDidNotComeIsNotSent(t *testing.T) {
 		{"to a user", Letter{Kind: Welcome, UserID: u.ID}, true},
 		{"to a user who never came", Letter{Kind: Welcome, UserID: "usr_none"}, false},
 		{"to a user who is gone", Letter{Kind: Welcome, UserID: stripped.ID}, false},
+		{"to a user who cannot use the account yet", Letter{Kind: Welcome, UserID: unready.ID}, false},
+		{"linked", Letter{Kind: Identity, UserID: linked.ID, Provider: "GitHub", Added: true}, true},
+		{"not linked", Letter{Kind: Identity, UserID: u.ID, Provider: "GitHub", Added: true}, false},
+		{"unlinked", Letter{Kind: Identity, UserID: u.ID, Provider: "GitHub"}, true},
+		{"not unlinked", Letter{Kind: Identity, UserID: linked.ID, Provider: "GitHub"}, false},
+		{"address changed", Letter{Kind: EmailChanged, UserID: moved.ID}, true},
+		{"address not changed", Letter{Kind: EmailChanged, UserID: still.ID}, false},
 		{"password changed", Letter{Kind: PasswordChange, UserID: u.ID, AuthVersion: 4}, true},
 		{"password not changed", Letter{Kind: PasswordChange, UserID: u.ID, AuthVersion: 5}, false},
 		{"disabled", Letter{Kind: Disabled, UserID: disabled.ID, AuthVersion: 4}, true},

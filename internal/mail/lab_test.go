@@ -112,7 +112,7 @@ func (l *lab) advance(d time.Duration) {
 
 func (l *lab) user(edit func(*account.User)) account.User {
 	l.t.Helper()
-	u := account.User{ID: id.New(id.User), Name: "Ada Lovelace", Roles: []string{"user"}, AuthVersion: 4, CreatedAt: epoch}
+	u := account.User{ID: id.New(id.User), Name: "Ada Lovelace", Roles: []string{"user"}, AuthVersion: 4, WelcomedAt: epoch, CreatedAt: epoch}
 	u.Email = strings.ToLower(u.ID) + "@example.com"
 	if edit != nil {
 		edit(&u)

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/mail"
@@ -39,6 +40,10 @@ type Letter struct {
 	Purpose string `json:"purpose,omitempty"` // of the grant behind Token
 	Token   string `json:"token,omitempty"`   // the one-time secret of the link
 
+	// What was asked for by a stranger, or by somebody who must not learn whether others are here, without a look at who
+	// that is: when its turn comes, Config.Answer makes a letter of it, or finds that none is due.
+	Ask *Ask `json:"ask,omitempty"`
+
 	// What some kinds tell.
 	At       time.Time `json:"at,omitzero"`
 	Device   string    `json:"device,omitempty"`
@@ -48,8 +53,21 @@ type Letter struct {
 	Provider string    `json:"provider,omitempty"` // of an identity
 }
 
+// Ask is what somebody asked for.
+type Ask struct {
+	For  string `json:"for"`            // one of the names of whoever answers
+	Hash string `json:"hash,omitempty"` // of the password of a registration
+	IP   string `json:"ip,omitempty"`
+}
+
+// To is a letter of the kind to a user.
+func To(u account.User, kind string) Letter {
+	return Letter{Kind: kind, To: u.Email, Name: u.Name, UserID: u.ID}
+}
+
 // lasting is the letter without what must not stay.
 func (l Letter) lasting() Letter {
+	l.Ask = nil
 	l.To, l.Name, l.Token, l.Device, l.Place, l.IP = "", "", "", "", "", ""
 	return l
 }
@@ -81,9 +99,15 @@ type Config struct {
 	Sessions Sessions
 	Grants   Grants
 	Outbox   *outbox.Service
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Answer makes the letter that the Ask of a job is due: ErrNone when it is due none. It may be called
+	// again for the same job.
+	Answer func(ctx context.Context, t outbox.Task, l Letter) (Letter, error)
+	Now    func() time.Time
+	Log    *slog.Logger
 }
+
+// ErrNone says that nobody is to be written to.
+var ErrNone = errors.New("no letter is due")
 
 // Service queues letters and sends them. It is safe for concurrent use.
 type Service struct {
@@ -122,6 +146,10 @@ func newCarrier(cfg Config) (carrier, error) {
 // Post queues a letter and returns the id of its job: before its fact with outbox.Fallback as the delay, and made due
 // after; or after it, without.
 func (s *Service) Post(ctx context.Context, l Letter, delay time.Duration) (string, error) {
+	return s.post(ctx, "", l, delay)
+}
+
+func (s *Service) post(ctx context.Context, jobID string, l Letter, delay time.Duration) (string, error) {
 	if _, ok := kinds[l.Kind]; !ok {
 		return "", fmt.Errorf("post letter: %q is no kind of letter", l.Kind)
 	}
@@ -133,13 +161,19 @@ func (s *Service) Post(ctx context.Context, l Letter, delay time.Duration) (stri
 	if err != nil {
 		return "", fmt.Errorf("post letter: %w", err)
 	}
-	return s.Outbox.Enqueue(ctx, outbox.New{Kind: outbox.Mail, Note: note, Payload: payload, Delay: delay})
+	return s.Outbox.Enqueue(ctx, outbox.New{ID: jobID, Kind: outbox.Mail, Note: note, Payload: payload, Delay: delay})
 }
 
 // Run sends a letter whose fact holds: outbox.Handler's. Sent twice it has one Message-ID, by which mail programs know
 // that it is one.
 func (s *Service) Run(ctx context.Context, t outbox.Task) error {
 	l, err := s.read(ctx, t)
+	if err == nil && l.Ask != nil {
+		l, err = s.Answer(ctx, t, l)
+	}
+	if errors.Is(err, ErrNone) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

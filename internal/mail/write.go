@@ -70,13 +70,18 @@ func (s *Service) view(l Letter) view {
 		Name: greeting(l.Name), Email: l.To, Site: s.PublicURL.Hostname(), URL: s.PublicURL.String(), Device: line(l.Device, maxLine),
 		Place: line(l.Place, maxLine), IP: line(l.IP, maxLine), Provider: line(l.Provider, maxLine), Added: l.Added,
 	}
-	if page := kinds[l.Kind].page; page != "" {
-		v.Link = v.URL + page + "#token=" + l.Token
+	if kinds[l.Kind].page != "" {
+		v.Link = s.Link(l.Kind, l.Token)
 	}
 	if !l.At.IsZero() {
 		v.Time = l.At.UTC().Format("2 January 2006 at 15:04 ") + "UTC"
 	}
 	return v
+}
+
+// Link is what a letter of the kind has people follow. The secret stands where no server sees it.
+func (s *Service) Link(kind, token string) string {
+	return s.PublicURL.String() + kinds[kind].page + "#token=" + token
 }
 
 // line is text on one line, without what does not print.

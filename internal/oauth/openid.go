@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
+	"sync/atomic"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 )
 
 // openID is an issuer of OpenID Connect, found by discovery when it is first needed.
@@ -20,24 +21,24 @@ type openID struct {
 	client *http.Client
 	config oauth2.Config // without its endpoint
 
-	mu       sync.Mutex // guards the following
-	provider *oidc.Provider
+	asking   singleflight.Group // so that nobody waits behind others for an issuer that is down
+	provider atomic.Pointer[oidc.Provider]
 }
 
 // discover asks the issuer for its endpoints, until it answers once.
 func (p *openID) discover(ctx context.Context) (*oidc.Provider, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.provider != nil {
-		return p.provider, nil
+	if found := p.provider.Load(); found != nil {
+		return found, nil
 	}
-	// The keys are fetched later with this context's client: it must not end with the request.
-	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.issuer)
+	found, err, _ := p.asking.Do("", func() (any, error) {
+		// Others wait for it too: it must not end with the request.
+		return oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.issuer)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("discover issuer: %w", err)
 	}
-	p.provider = found
-	return found, nil
+	p.provider.Store(found.(*oidc.Provider))
+	return found.(*oidc.Provider), nil
 }
 
 // AuthorizeURL is Provider's.

@@ -34,19 +34,25 @@ type bucket struct {
 	usedAt  time.Time
 }
 
-// Take takes a place of the key's bucket. When none is free it takes nothing and says in how long one will be;
-// zero means that the place was taken. The error is always nil: memory cannot be away.
-func (m *Memory) Take(_ context.Context, limit Limit, key string) (retryAfter time.Duration, err error) {
+// Take takes a place of the key's bucket, and says how that stands then. When none is free it takes nothing. The
+// error is always nil: memory cannot be away.
+func (m *Memory) Take(_ context.Context, limit Limit, key string) (Level, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	b := m.buckets(limit).use(limit, key, now, m.maxKeys())
-	if b.AllowN(now, 1) {
-		return 0, nil
+	taken := b.AllowN(now, 1)
+	places := b.TokensAt(now)
+	refill := func(n float64) time.Duration { return time.Duration(n * float64(limit.Refill())) }
+	level := Level{Left: int(places + rounding), Full: max(refill(float64(limit.Burst)-places), 0)}
+	if !taken {
+		level.Wait = max(refill(1-places), 1)
 	}
-	missing := 1 - b.TokensAt(now)
-	return max(time.Duration(missing*float64(limit.refill())), 1), nil
+	return level, nil
 }
+
+// rounding is what a sum of parts of places may be off.
+const rounding = 1e-6
 
 // Return gives a taken place back, as a good sign-in does. A bucket never holds more than its burst.
 func (m *Memory) Return(_ context.Context, limit Limit, key string) error {
@@ -96,7 +102,7 @@ func (b *buckets) use(limit Limit, key string, now time.Time, most int) *rate.Li
 	for len(b.byKey) >= most {
 		b.forget(b.order.Front())
 	}
-	l := rate.NewLimiter(rate.Every(limit.refill()), limit.Burst)
+	l := rate.NewLimiter(rate.Every(limit.Refill()), limit.Burst)
 	b.byKey[key] = b.order.PushBack(&bucket{key: key, limiter: l, usedAt: now})
 	return l
 }

@@ -27,21 +27,18 @@ func TestMemory(t *testing.T) {
 func exhaust(t *testing.T, m *ratelimit.Memory, limit ratelimit.Limit, key string) {
 	t.Helper()
 	for i := range limit.Burst {
-		if wait, _ := m.Take(context.Background(), limit, key); wait != 0 {
-			t.Fatalf("take %d of %s was refused for %s", i+1, limit.Name, wait)
+		if level, _ := m.Take(context.Background(), limit, key); level.Wait != 0 {
+			t.Fatalf("take %d of %s was refused for %s", i+1, limit.Name, level.Wait)
 		}
 	}
-	if wait, _ := m.Take(context.Background(), limit, key); wait == 0 {
+	if level, _ := m.Take(context.Background(), limit, key); level.Wait == 0 {
 		t.Fatalf("%s let more than %d through", limit.Name, limit.Burst)
 	}
 }
 
 func TestTheNamedLimitsHold(t *testing.T) {
 	seen := map[string]bool{}
-	for _, limit := range []ratelimit.Limit{
-		ratelimit.LoginAddress, ratelimit.LoginAccount, ratelimit.ReauthSession, ratelimit.MFAChallenge, ratelimit.MFAAccount,
-		ratelimit.MFASession, ratelimit.MailAddress, ratelimit.MailAccount, ratelimit.Anonymous, ratelimit.Session,
-	} {
+	for _, limit := range ratelimit.All() {
 		if seen[limit.Name] {
 			t.Errorf("two limits are named %s and would share their buckets", limit.Name)
 		}
@@ -64,10 +61,10 @@ func TestAFloodOfKeysForgetsTheOldestOfItsLimitOnly(t *testing.T) {
 		c.advance(time.Millisecond)
 		m.Take(ctx, ratelimit.Anonymous, strconv.Itoa(i))
 	}
-	if wait, _ := m.Take(ctx, ratelimit.LoginAccount, "victim"); wait == 0 {
+	if level, _ := m.Take(ctx, ratelimit.LoginAccount, "victim"); level.Wait == 0 {
 		t.Error("a flood of anonymous requests freed a login bucket")
 	}
-	if wait, _ := m.Take(ctx, ratelimit.Anonymous, "first"); wait != 0 {
+	if level, _ := m.Take(ctx, ratelimit.Anonymous, "first"); level.Wait != 0 {
 		t.Error("the oldest of more keys than allowed is still kept")
 	}
 }
@@ -79,7 +76,7 @@ func TestABucketInUseOutlivesAFlood(t *testing.T) {
 	for i := range 1000 {
 		c.advance(time.Millisecond)
 		m.Take(context.Background(), ratelimit.LoginAccount, strconv.Itoa(i))
-		if wait, _ := m.Take(context.Background(), ratelimit.LoginAccount, "victim"); wait == 0 {
+		if level, _ := m.Take(context.Background(), ratelimit.LoginAccount, "victim"); level.Wait == 0 {
 			t.Fatalf("the bucket was forgotten after %d other keys though it was asked all the time", i+1)
 		}
 	}

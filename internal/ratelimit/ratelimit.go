@@ -10,6 +10,13 @@ type Limit struct {
 	Per   time.Duration
 }
 
+// Level is how a bucket stands after a Take.
+type Level struct {
+	Wait time.Duration // zero: a place was taken; else none was free, and in so long one will be
+	Left int           // places that are free now
+	Full time.Duration // until all are, if none is taken
+}
+
 // The limits, named for what they count and by what. Addresses are keys of clientaddr.Key; accounts are normalised
 // e-mail addresses, whether or not a user has them, so that a refusal tells nothing about who exists.
 var (
@@ -29,10 +36,20 @@ var (
 	MailAddress = Limit{"mail_address", 20, time.Hour}
 	MailAccount = Limit{"mail_account", 5, time.Hour}
 
+	// Other services, by their key.
+	Service = Limit{"service", 6000, time.Minute}
+
 	// All other requests.
 	Anonymous = Limit{"anonymous", 100, 15 * time.Minute}
 	Session   = Limit{"session", 600, time.Minute}
 )
 
-// refill is the time in which one place comes back.
-func (l Limit) refill() time.Duration { return l.Per / time.Duration(l.Burst) }
+// All are the limits that there are.
+func All() []Limit {
+	return []Limit{
+		LoginAddress, LoginAccount, ReauthSession, MFAChallenge, MFAAccount, MFASession, MailAddress, MailAccount, Service, Anonymous, Session,
+	}
+}
+
+// Refill is the time in which one place comes back.
+func (l Limit) Refill() time.Duration { return l.Per / time.Duration(l.Burst) }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// Overlap is how late a stamped record may become visible: whoever reads what changed looks so much further back.
+const Overlap = 30 * time.Second
+
 // Config of a Follower. Zero durations have the defaults that stand beside them.
 type Config struct {
 	Source Source
@@ -18,7 +21,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	Horizon time.Duration // how far back a change can matter to a living access token: its TTL and leeway
-	Overlap time.Duration // 30 s: how late a stamped record may become visible
+	Overlap time.Duration // Overlap
 	Every   time.Duration // 5 s: between reads of the store, always
 	Hurried time.Duration // 1 s: between reads of the store while Hurry
 	// Hurry tells whether hints may be lost just now. Nil: never.
@@ -41,7 +44,7 @@ type Follower struct {
 
 // NewFollower makes a follower; Start reads the past, Run follows.
 func NewFollower(cfg Config) *Follower {
-	cfg.Overlap = orDefault(cfg.Overlap, 30*time.Second)
+	cfg.Overlap = orDefault(cfg.Overlap, Overlap)
 	cfg.Every = orDefault(cfg.Every, 5*time.Second)
 	cfg.Hurried = orDefault(cfg.Hurried, time.Second)
 	if cfg.Hurry == nil {

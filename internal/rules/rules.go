@@ -10,19 +10,25 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/address"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/config"
 	"github.com/gatehouse-dev/gatehouse/internal/factor"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 	"github.com/gatehouse-dev/gatehouse/internal/keyset"
+	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/oauth"
+	"github.com/gatehouse-dev/gatehouse/internal/outbox"
 	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/servicekey"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/signin"
 	"github.com/gatehouse-dev/gatehouse/internal/staff"
 	"github.com/gatehouse-dev/gatehouse/internal/store/mongo"
 	"github.com/gatehouse-dev/gatehouse/internal/store/sqlite"
+	"github.com/gatehouse-dev/gatehouse/internal/transfer"
+	"github.com/gatehouse-dev/gatehouse/internal/webhook"
 )
 
 // Store is where facts live, as all the rules together need it.
@@ -33,6 +39,10 @@ type Store interface {
 	audit.Store
 	keyset.Store
 	revocation.Source
+	outbox.Store
+	webhook.Store
+	servicekey.Store
+	transfer.Records
 	// InsertBulk stores users and sessions as fast as it can, for load tests.
 	InsertBulk(ctx context.Context, users []account.User, sessions []session.Session) error
 	// ResetOnline writes every session offline: when the only node starts, nobody is.
@@ -54,7 +64,13 @@ type Rules struct {
 	Grants   *grant.Service
 	Factors  *factor.Service
 	SignIn   *signin.Service
+	Address  *address.Service
 	Staff    *staff.Service
+	Audit    *audit.Recorder
+	Queue    *outbox.Service
+	Letters  *mail.Service
+	Hooks    *webhook.Service
+	Keys     *servicekey.Service
 	Traces   *session.Traces
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -65,6 +81,8 @@ type Announcer struct {
 	Session func(ctx context.Context, s session.Session)
 	User    func(ctx context.Context, u account.User)
 	Renewed func(ctx context.Context, r session.Renewal)
+	Audit   func(ctx context.Context, eventID string)
+	Job     func(ctx context.Context, c outbox.Change)
 }
 
 // leeway is how far clocks may be apart: a token is good so much longer than it says, at most.
@@ -86,19 +104,23 @@ func Open(ctx context.Context, cfg config.Config, now func() time.Time, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_SECRET: %w", err)
 	}
-	store, err := openStore(ctx, cfg, now, log)
+	store, err := OpenStore(ctx, cfg, now, log)
 	if err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_STORE: %w", err)
 	}
-	r := Wire(cfg, store, box, now, log)
-	if err := r.Keyset.Load(ctx); err != nil {
+	r, err := Wire(cfg, store, box, now, log)
+	if err == nil {
+		err = r.Keyset.Load(ctx)
+	}
+	if err != nil {
 		_ = store.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func openStore(ctx context.Context, cfg config.Config, now func() time.Time, log *slog.Logger) (Store, error) {
+// OpenStore opens the store alone, of which cfg.Store is all that counts.
+func OpenStore(ctx context.Context, cfg config.Config, now func() time.Time, log *slog.Logger) (Store, error) {
 	if uri, ok := cfg.MongoURI(); ok {
 		return mongo.Open(ctx, uri)
 	}
@@ -106,14 +128,15 @@ func openStore(ctx context.Context, cfg config.Config, now func() time.Time, log
 	return sqlite.Open(ctx, path, sqlite.Options{Now: now, Log: log})
 }
 
-// Wire makes the rules on a store. Nobody is told of changes until Announce.
-func Wire(cfg config.Config, store Store, box *seal.Box, now func() time.Time, log *slog.Logger) *Rules {
+// Wire makes the rules on a store. Nobody is told of changes until Announce. An error is of the mail settings.
+func Wire(cfg config.Config, store Store, box *seal.Box, now func() time.Time, log *slog.Logger) (_ *Rules, err error) {
 	r := &Rules{Config: cfg, Store: store, Box: box, Now: now, Log: log}
+	r.Audit = &audit.Recorder{Store: store, Now: now, Log: log}
 	r.Keyset = &keyset.Service{Store: store, Box: box, Now: now, Issuer: cfg.PublicURL.String(), TTL: cfg.AccessTTL, Log: log}
 	r.Traces = session.NewTraces(store.Touch, now, log)
 	r.Accounts = &account.Service{Store: store, Hasher: account.NewHasher(0, 0), Now: now}
 	r.Sessions = &session.Service{
-		Store: store, Users: store, Audit: store, Box: box, Traces: r.Traces, Max: cfg.MaxSessions, Now: now,
+		Store: store, Users: store, Audit: r.Audit, Box: box, Traces: r.Traces, Max: cfg.MaxSessions, Now: now,
 		Signer: func() session.Signer { return r.Keyset.Keys() }, MustHaveFactor: MustHaveFactor(cfg),
 		Lives: session.Lifetimes{
 			Access: cfg.AccessTTL, Refresh: cfg.RefreshTTL, Absolute: cfg.SessionTTL, Grace: cfg.RefreshGrace,
@@ -122,10 +145,51 @@ func Wire(cfg config.Config, store Store, box *seal.Box, now func() time.Time, l
 	}
 	r.Grants = &grant.Service{Store: store, Secrets: box, Now: now}
 	r.Factors = &factor.Service{Users: r.Accounts, Grants: r.Grants, Box: box, WebAuthn: relyingParty(cfg, log), Issuer: "Gatehouse", Now: now}
-	r.SignIn = &signin.Service{Accounts: r.Accounts, Sessions: r.Sessions, Grants: r.Grants, Factors: r.Factors, Providers: oauth.Providers(cfg), Audit: store, Closed: !cfg.SignupOpen, Now: now, Log: log}
-	r.Staff = &staff.Service{Accounts: r.Accounts, Sessions: r.Sessions, Factors: r.Factors, Audit: store, Now: now, Log: log}
+	r.Queue = &outbox.Service{Store: store, Box: box, Now: now, Log: log}
+	r.Letters, err = mail.New(mail.Config{
+		PublicURL: cfg.PublicURL, From: cfg.MailFrom, SMTP: cfg.SMTPURL, Dir: cfg.MailDir, Templates: cfg.MailTemplates,
+		Users: store, Sessions: store, Grants: r.Grants, Outbox: r.Queue, Now: now, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Hooks = webhook.New(webhook.Config{
+		Store: store, Records: store, Outbox: r.Queue, Audit: r.Audit, Box: box, AllowPrivate: cfg.WebhookAllowPrivate, Now: now, Log: log,
+	})
+	r.Keys = &servicekey.Service{Store: store, Audit: r.Audit, Now: now, Log: log}
+	r.SignIn = &signin.Service{
+		Accounts: r.Accounts, Sessions: r.Sessions, Grants: r.Grants, Factors: r.Factors, Letters: r.Letters, Marks: box,
+		Providers: oauth.Providers(cfg), Audit: r.Audit, Closed: !cfg.SignupOpen, Now: now, Log: log,
+	}
+	r.Address = &address.Service{
+		Accounts: r.Accounts, Sessions: r.Sessions, Grants: r.Grants, Letters: r.Letters, Audit: r.Audit, Closed: !cfg.SignupOpen, Now: now,
+	}
+	r.Staff = &staff.Service{
+		Accounts: r.Accounts, Sessions: r.Sessions, Factors: r.Factors, Letters: r.Letters, Audit: r.Audit, Erase: r.SignIn.Erase,
+	}
+	r.tell(cfg)
 	r.Announce(Announcer{})
-	return r
+	return r, nil
+}
+
+// tell has the rules below the letters have their letters written.
+func (r *Rules) tell(cfg config.Config) {
+	r.Letters.Answer = r.Address.Answer
+	r.Sessions.Copied = r.tellCopied
+	if cfg.EmailVerification {
+		r.Accounts.VerifiedFirst, r.Accounts.Awaited = true, r.Address.Awaited
+	}
+}
+
+// tellCopied tells the owner of a session that somebody has a copy of its refresh token, once.
+func (r *Rules) tellCopied(ctx context.Context, s session.Session, end func() error) error {
+	u, err := r.Accounts.User(ctx, s.UserID)
+	if err != nil { // then it ends without
+		return end()
+	}
+	l := mail.To(u, mail.TokenReuse)
+	l.SessionID, l.At = s.ID, r.Now()
+	return r.Letters.TellingOnce(ctx, s.ID, s.CreatedAt, end, l)
 }
 
 // MustHaveFactor tells whether users with these roles must have a second factor.
@@ -166,6 +230,7 @@ func (r *Rules) Announce(a Announcer) {
 		a.Renewed = func(context.Context, session.Renewal) {}
 	}
 	r.Sessions.Announce, r.Sessions.Renewed, r.Accounts.Announce = a.Session, a.Renewed, a.User
+	r.Audit.Announce, r.Queue.Announce = a.Audit, a.Job // nil for nobody
 }
 
 // FlushEvery is how often traces are written: within the refresh grace, so that the use of a generation is durable

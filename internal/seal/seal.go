@@ -106,6 +106,18 @@ func (b *Box) Open(purpose string, sealed, aad []byte) ([]byte, error) {
 	return nil, fault.ErrUnavailable.Because(ErrOpen)
 }
 
+// Reseal seals anew what was not sealed with the current secret, and tells whether it had to. Its error is Open's.
+func (b *Box) Reseal(purpose string, sealed, aad []byte) (again []byte, changed bool, err error) {
+	if !b.NeedsReseal(sealed) {
+		return sealed, false, nil
+	}
+	plaintext, err := b.Open(purpose, sealed, aad)
+	if err != nil {
+		return nil, false, err
+	}
+	return b.Seal(purpose, plaintext, aad), true, nil
+}
+
 // NeedsReseal tells whether a value was not sealed with the current secret.
 func (b *Box) NeedsReseal(sealed []byte) bool { return !b.secrets[0].sealed(sealed) }
 

@@ -90,11 +90,23 @@ func (s *Service) step(ctx context.Context, sess Session, key []byte, shown toke
 			return s.issue(sess, user, key, now)
 		}
 	}
-	ended, _, err := s.End(ctx, sess.ID, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}, IP: ip})
-	if err != nil {
-		return Issued{}, err
+	return Issued{}, s.endCopied(ctx, sess, ip)
+}
+
+// endCopied ends a session because a refresh token came whose successor is in use: two have it.
+func (s *Service) endCopied(ctx context.Context, sess Session, ip string) error {
+	end := func() (err error) {
+		sess, _, err = s.End(ctx, sess.ID, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}, IP: ip})
+		return err
 	}
-	return Issued{}, Revoked(ended.EndedFrame())
+	told := s.Copied
+	if told == nil {
+		told = func(_ context.Context, _ Session, end func() error) error { return end() }
+	}
+	if err := told(ctx, sess, end); err != nil {
+		return err
+	}
+	return Revoked(sess.EndedFrame())
 }
 
 // repeatable tells whether the previous refresh token still gives the successor: within the grace, or as long as the

@@ -59,6 +59,9 @@ type Service struct {
 	Announce func(ctx context.Context, s Session)
 	// Renewed tells them that a session was refreshed or authenticated anew.
 	Renewed func(ctx context.Context, r Renewal)
+	// Copied calls end, which ends a session whose refresh token somebody has a copy of, and has its owner told. Nil:
+	// nobody is told.
+	Copied func(ctx context.Context, s Session, end func() error) error
 }
 
 // Renewal is the new authority of a session's sockets.
@@ -83,6 +86,7 @@ type Visit struct {
 
 // Start is what makes a session.
 type Start struct {
+	ID        string       // "" for a fresh one
 	User      account.User // as read before the credential was checked
 	Transport string
 	Name      string // of the device; "" for one made from the User-Agent by the caller
@@ -133,7 +137,7 @@ func (s *Service) fresh(in Start) (Session, []byte) {
 	now := s.Now()
 	key := token.NewRefreshKey()
 	sess := Session{
-		ID: id.New(id.Session), UserID: in.User.ID, Transport: in.Transport, Name: in.Name, Device: in.Visit.Device,
+		ID: cmp.Or(in.ID, id.New(id.Session)), UserID: in.User.ID, Transport: in.Transport, Name: in.Name, Device: in.Visit.Device,
 		AAL: in.AAL, AMR: in.AMR, AuthTime: now, AuthVersion: in.User.AuthVersion,
 		CreatedAt: now, RefreshedAt: now, ExpiresAt: now.Add(s.Lives.Refresh), AbsoluteExpiresAt: now.Add(s.Lives.Absolute),
 		LastSeenAt: now, IP: in.Visit.IP, UserAgent: in.Visit.UserAgent, Location: in.Visit.Location,

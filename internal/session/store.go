@@ -19,7 +19,9 @@ type Store interface {
 	SessionsOf(ctx context.Context, userID string, also ...string) ([]Session, error)
 	// DueSessions are up to limit sessions that have not ended although now is past their end.
 	DueSessions(ctx context.Context, now time.Time, limit int) ([]Session, error)
-	// Touch writes traces, in one batch. Sessions that are gone are skipped.
+	// Touch writes traces, in one batch. Sessions that are gone are skipped, and ended ones keep their address.
 	Touch(ctx context.Context, traces []Trace) error
+	// StripSessions takes name, device and address out of all sessions of a user.
+	StripSessions(ctx context.Context, userID string) error
 	ListSessions(ctx context.Context, q Query) (Page, error)
 }

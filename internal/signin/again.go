@@ -27,7 +27,7 @@ func (s *Service) Reauthenticate(ctx context.Context, a Actor, password string) 
 func (s *Service) ReauthenticateByCode(ctx context.Context, a Actor, code string) (session.Issued, error) {
 	method, err := s.Factors.Check(ctx, a.UserID, code)
 	if err != nil {
-		s.refused(ctx, a.UserID, a.IP, err)
+		s.refusedFactor(ctx, a.UserID, a.IP, err)
 		return session.Issued{}, err
 	}
 	return s.proven(ctx, a, session.Proof{Method: method, AAL: 2, Fresh: true})
@@ -43,10 +43,10 @@ func (s *Service) PasskeyAgain(ctx context.Context, a Actor) (factor.Ceremony, e
 func (s *Service) ReauthenticateByPasskey(ctx context.Context, a Actor, ceremony string, credential []byte) (session.Issued, error) {
 	shown, err := s.showPasskey(ctx, a.UserID, ceremony, credential, a.IP)
 	if err != nil {
-		s.refused(ctx, a.UserID, a.IP, err)
+		s.refusedFactor(ctx, a.UserID, a.IP, err)
 		return session.Issued{}, err
 	}
-	sess, err := s.Sessions.Get(ctx, a.UserID, a.SessionID)
+	sess, err := s.own(ctx, a)
 	if err != nil {
 		return session.Issued{}, err
 	}

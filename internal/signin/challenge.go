@@ -43,6 +43,9 @@ type pending struct {
 
 // enter lets a user in who has shown a first credential, or asks for his second factor.
 func (s *Service) enter(ctx context.Context, u account.User, aal int, method string, e Entry) (Outcome, error) {
+	if s.Accounts.VerifiedFirst && u.EmailVerifiedAt.IsZero() {
+		return Outcome{}, account.ErrUnverified
+	}
 	if aal < 2 && u.HasFactor() {
 		return s.challenge(ctx, u, method, e)
 	}
@@ -130,7 +133,7 @@ func (s *Service) pay(ctx context.Context, token string, e Entry, show func(gran
 	}
 	method, err := show(g, p)
 	if err != nil {
-		s.refused(ctx, g.UserID, e.Visit.IP, err)
+		s.refusedFactor(ctx, g.UserID, e.Visit.IP, err)
 		return session.Issued{}, err
 	}
 	if _, err := s.Grants.Take(ctx, grant.MFA, token); err != nil {
@@ -147,10 +150,10 @@ func (s *Service) pay(ctx context.Context, token string, e Entry, show func(gran
 	return s.start(ctx, u, 2, append(p.AMR, method), e)
 }
 
-// refused records a wrong second factor.
-func (s *Service) refused(ctx context.Context, userID, ip string, err error) {
+// refusedFactor records a second factor that was wrong.
+func (s *Service) refusedFactor(ctx context.Context, userID, ip string, err error) {
 	if errors.Is(err, factor.ErrInvalidCode) {
-		s.record(ctx, audit.Event{Action: audit.SignInFailed, Actor: userParty(userID), Target: userParty(userID), UserID: userID, IP: ip, Outcome: audit.Failure})
+		s.refused(ctx, userParty(userID), userID, ip)
 	}
 }
 
@@ -178,7 +181,7 @@ func (s *Service) PasskeyLogin(ctx context.Context, ceremony string, credential 
 	}
 	shown, err := s.showPasskey(ctx, "", ceremony, credential, e.Visit.IP)
 	if errors.Is(err, factor.ErrInvalidCode) || err == nil && shown.User.Disabled {
-		s.refused(ctx, shown.Owner, e.Visit.IP, factor.ErrInvalidCode)
+		s.refused(ctx, audit.Party{Kind: "address"}, shown.Owner, e.Visit.IP)
 		return Outcome{}, account.ErrInvalidCredentials
 	}
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
+	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
@@ -25,8 +25,9 @@ const VisitLife = 10 * time.Minute
 // What goes wrong at a provider, by the codes that the page is told.
 var (
 	ErrStateInvalid = &fault.Error{Kind: fault.Malformed, Code: "state_invalid"}
+	ErrDenied       = &fault.Error{Kind: fault.Forbidden, Code: "access_denied"} // the person said no there
 	ErrProvider     = &fault.Error{Kind: fault.Unavailable, Code: "provider_error"}
-	ErrUnverified   = &fault.Error{Kind: fault.Forbidden, Code: "email_unverified"}
+	ErrUnverified   = &fault.Error{Kind: fault.Forbidden, Code: "email_unverified"} // the provider does not vouch for it
 	ErrDisabled     = &fault.Error{Kind: fault.Forbidden, Code: "account_disabled"}
 	ErrClosed       = &fault.Error{Kind: fault.Forbidden, Code: "signup_closed"}
 )
@@ -84,7 +85,7 @@ func hashedBrowser(secret string) string {
 // Callback is what a provider sent the browser back with.
 type Callback struct {
 	Provider, State, Code string
-	Denied                bool // the person said no there
+	Error                 string // of the provider, in place of a code (RFC 6749 section 4.1.2.1)
 	Browser               string
 	Visit                 session.Visit
 }
@@ -103,13 +104,9 @@ func (s *Service) EndTrip(ctx context.Context, c Callback) (Returned, error) {
 		return Returned{}, err
 	}
 	back := Returned{RedirectTo: kept.RedirectTo, Linked: kept.Session != ""}
-	if c.Denied {
-		return back, &fault.Error{Kind: fault.Forbidden, Code: "access_denied"}
-	}
-	who, err := s.Providers[c.Provider].Identify(ctx, oauth.Attempt{State: c.State, Nonce: kept.Nonce, Verifier: kept.Verifier}, c.Code)
+	who, err := s.identify(ctx, c, kept)
 	if err != nil {
-		s.Log.Warn("sign-in at a provider failed", "provider", c.Provider, "error", err)
-		return back, ErrProvider.Because(err)
+		return back, err
 	}
 	if back.Linked {
 		return back, s.link(ctx, Actor{UserID: linker, SessionID: kept.Session, IP: c.Visit.IP}, who)
@@ -118,11 +115,24 @@ func (s *Service) EndTrip(ctx context.Context, c Callback) (Returned, error) {
 	if err != nil {
 		return back, err
 	}
-	if u.Disabled {
-		return back, ErrDisabled
-	}
 	back.Outcome, err = s.enter(ctx, u, 1, c.Provider, Entry{Transport: session.Cookie, Replaces: kept.Replaces, Visit: c.Visit})
 	return back, err
+}
+
+// identify is who came back.
+func (s *Service) identify(ctx context.Context, c Callback, t trip) (oauth.Identity, error) {
+	switch c.Error {
+	case "":
+	case ErrDenied.Code:
+		return oauth.Identity{}, ErrDenied
+	default:
+		return oauth.Identity{}, ErrProvider.Because(errors.New("the provider sends the browser back with an error"))
+	}
+	who, err := s.Providers[c.Provider].Identify(ctx, oauth.Attempt{State: c.State, Nonce: t.Nonce, Verifier: t.Verifier}, c.Code)
+	if err != nil {
+		return oauth.Identity{}, ErrProvider.Because(err)
+	}
+	return who, nil
 }
 
 // kept is the trip that a state belongs to. Another provider's, another browser's, a used or a late one is none.
@@ -147,17 +157,29 @@ func (s *Service) kept(ctx context.Context, c Callback) (t trip, linker string, 
 	return t, g.UserID, nil
 }
 
-// link adds an identity to the user who asked for it, from a session that must still live.
+// link adds an identity to the user who asked for it, from a session that must still live. Its address may be another
+// than the account's, but the provider must vouch for it.
 func (s *Service) link(ctx context.Context, a Actor, who oauth.Identity) error {
-	if _, err := s.Sessions.Get(ctx, a.UserID, a.SessionID); err != nil {
-		if errors.Is(err, fault.ErrNotFound) {
-			return ErrStateInvalid
+	if !who.Verified {
+		return ErrUnverified
+	}
+	err := s.telling(ctx, a.UserID, linked(who), func() error {
+		added := false
+		_, err := s.living(a).Change(ctx, a.UserID, true, func(u *account.User) error {
+			err := s.addIdentity(u, who)
+			added = err == nil
+			return err
+		})
+		if err == nil && !added {
+			return mail.ErrNone
+		}
+		if err == nil {
+			s.changedIdentity(ctx, a, audit.IdentityLinked, who.Provider)
 		}
 		return err
-	}
-	_, err := s.Accounts.Change(ctx, a.UserID, true, func(u *account.User) error { return s.addIdentity(u, who) })
-	if err == nil {
-		s.changedIdentity(ctx, a, audit.IdentityLinked, who.Provider)
+	})
+	if errors.Is(err, fault.ErrSessionRevoked) || errors.Is(err, fault.ErrNotFound) {
+		return ErrStateInvalid
 	}
 	return err
 }
@@ -183,7 +205,16 @@ func identity(who oauth.Identity, now time.Time) account.Identity {
 
 // Unlink takes an identity away. account.ErrLastCredential when it is the only way to sign in.
 func (s *Service) Unlink(ctx context.Context, a Actor, provider string) error {
-	_, err := s.Accounts.Change(ctx, a.UserID, true, func(u *account.User) error {
+	l := mail.Letter{Kind: mail.Identity, Provider: providerName(provider), AuthVersion: 1}
+	err := s.telling(ctx, a.UserID, l, func() error { return s.unlink(ctx, a.UserID, provider) })
+	if err == nil {
+		s.changedIdentity(ctx, a, audit.IdentityUnlinked, provider)
+	}
+	return err
+}
+
+func (s *Service) unlink(ctx context.Context, userID, provider string) error {
+	_, err := s.Accounts.Change(ctx, userID, true, func(u *account.User) error {
 		var rest []account.Identity
 		for _, i := range u.Identities {
 			if i.Provider != provider {
@@ -200,9 +231,6 @@ func (s *Service) Unlink(ctx context.Context, a Actor, provider string) error {
 		u.AuthVersion++
 		return nil
 	})
-	if err == nil {
-		s.changedIdentity(ctx, a, audit.IdentityUnlinked, provider)
-	}
 	return err
 }
 
@@ -211,68 +239,4 @@ func (s *Service) changedIdentity(ctx context.Context, a Actor, action, provider
 		Action: action, Actor: userParty(a.UserID), Target: userParty(a.UserID), UserID: a.UserID, IP: a.IP, Outcome: audit.Success,
 		Details: map[string]string{"provider": provider},
 	})
-}
-
-// byIdentity is the user whom an identity signs in: the one it is linked to; else the one with its address, if the
-// provider vouches for that; else a new one.
-func (s *Service) byIdentity(ctx context.Context, who oauth.Identity, ip string) (account.User, error) {
-	u, err := s.Accounts.Store.UserByIdentity(ctx, who.Provider, who.Subject)
-	if !errors.Is(err, fault.ErrNotFound) {
-		return u, err
-	}
-	email, err := account.NormalEmail(who.Email)
-	if err != nil || !who.Verified {
-		return account.User{}, ErrUnverified
-	}
-	u, err = s.Accounts.Store.UserByEmail(ctx, email)
-	switch {
-	case errors.Is(err, fault.ErrNotFound):
-		return s.admit(ctx, who, email, ip)
-	case err != nil:
-		return account.User{}, fmt.Errorf("look for the address: %w", err)
-	}
-	return s.adopt(ctx, u.ID, who, ip)
-}
-
-// admit makes an account for somebody who comes by a provider.
-func (s *Service) admit(ctx context.Context, who oauth.Identity, email, ip string) (account.User, error) {
-	if s.Closed {
-		return account.User{}, ErrClosed
-	}
-	n := account.New{Email: email, Name: who.Name, Verified: true, Identities: []account.Identity{identity(who, s.Now())}}
-	if account.CheckName(n.Name) != nil {
-		n.Name = ""
-	}
-	u, err := s.Accounts.Create(ctx, n)
-	if err == nil {
-		s.record(ctx, audit.Event{Action: audit.UserRegistered, Actor: userParty(u.ID), Target: userParty(u.ID), UserID: u.ID, IP: ip, Outcome: audit.Success})
-	}
-	return u, err
-}
-
-// adopt links the account that has the provider's address. One whose address was never verified here may be anybody's:
-// whoever made it keeps nothing, neither password nor factors, identities or sessions.
-func (s *Service) adopt(ctx context.Context, userID string, who oauth.Identity, ip string) (account.User, error) {
-	claimed := false
-	u, err := s.Accounts.Change(ctx, userID, true, func(u *account.User) error {
-		if claimed = u.EmailVerifiedAt.IsZero(); claimed {
-			u.EmailVerifiedAt = s.Now()
-			u.PasswordHash, u.TOTP, u.Passkeys, u.RecoveryCodes, u.Identities = "", nil, nil, nil, nil
-			u.AuthVersion++
-		}
-		return s.addIdentity(u, who)
-	})
-	if err != nil {
-		return account.User{}, err
-	}
-	s.changedIdentity(ctx, Actor{UserID: userID, IP: ip}, audit.IdentityLinked, who.Provider)
-	if claimed {
-		if err := s.Grants.Store.DeleteGrants(ctx, userID); err != nil {
-			return account.User{}, fmt.Errorf("withdraw one-time secrets: %w", err)
-		}
-		if _, err := s.Sessions.EndAll(ctx, userID, "", session.Ending{Reason: "credentials_changed", By: wire.By{Kind: wire.BySystem}, IP: ip}); err != nil {
-			return account.User{}, err
-		}
-	}
-	return u, nil
 }

@@ -3,6 +3,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
+	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
@@ -33,8 +35,10 @@ type Service struct {
 	Sessions  *session.Service
 	Grants    *grant.Service
 	Factors   *factor.Service
+	Letters   *mail.Service
+	Marks     Marks
 	Providers map[string]oauth.Provider
-	Audit     audit.Store
+	Audit     *audit.Recorder
 	Closed    bool // nobody registers by himself
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -61,7 +65,7 @@ func (s *Service) Register(ctx context.Context, n account.New, e Entry) (session
 	if n.Password == "" {
 		return session.Issued{}, account.CheckNewPassword("password", "")
 	}
-	u, err := s.Accounts.Create(ctx, n)
+	u, err := s.create(ctx, n)
 	if err != nil {
 		return session.Issued{}, err
 	}
@@ -76,7 +80,7 @@ func (s *Service) Login(ctx context.Context, email, password string, e Entry) (O
 	}
 	u, err := s.Accounts.Authenticate(ctx, email, password)
 	if errors.Is(err, account.ErrInvalidCredentials) {
-		s.record(ctx, audit.Event{Action: audit.SignInFailed, Actor: audit.Party{Kind: "address"}, Target: userParty(u.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Failure})
+		s.refused(ctx, audit.Party{Kind: "address"}, u.ID, e.Visit.IP)
 	}
 	if err != nil {
 		return Outcome{}, err
@@ -84,16 +88,42 @@ func (s *Service) Login(ctx context.Context, email, password string, e Entry) (O
 	return s.enter(ctx, u, 1, "pwd", e)
 }
 
-// start begins the session, and ends the one whose cookie it replaces.
-func (s *Service) start(ctx context.Context, u account.User, aal int, amr []string, e Entry) (session.Issued, error) {
-	name := e.DeviceName
-	if name == "" {
-		name = device.Name(e.Visit.Device)
+// refused records a credential that was no good, of whoever it was to be.
+func (s *Service) refused(ctx context.Context, by audit.Party, userID, ip string) {
+	s.record(ctx, audit.Event{Action: audit.SignInFailed, Actor: by, Target: userParty(userID), UserID: userID, IP: ip, Outcome: audit.Failure})
+}
+
+// create makes an account that can be used at once.
+func (s *Service) create(ctx context.Context, n account.New) (u account.User, err error) {
+	n.ID, n.Welcomed = id.New(id.User), true
+	if err := n.Check(); err != nil {
+		return u, err
 	}
-	out, err := s.Sessions.Start(ctx, session.Start{User: u, Transport: e.Transport, Name: name, AMR: session.AMR(aal, amr...), AAL: aal, Visit: e.Visit})
+	err = s.Letters.Telling(ctx, func() error {
+		u, err = s.Accounts.Create(ctx, n)
+		return err
+	}, mail.Letter{Kind: mail.Welcome, To: n.Email, Name: n.Name, UserID: n.ID})
+	return u, err
+}
+
+// start begins the session, and ends the one whose cookie it replaces.
+func (s *Service) start(ctx context.Context, u account.User, aal int, amr []string, e Entry) (out session.Issued, err error) {
+	name := cmp.Or(e.DeviceName, device.Name(e.Visit.Device))
+	begin := session.Start{
+		ID: id.New(id.Session), User: u, Transport: e.Transport, Name: name, AMR: session.AMR(aal, amr...), AAL: aal, Visit: e.Visit,
+	}
+	news, err := s.newDevice(ctx, u, begin.ID, e.Visit)
 	if err != nil {
 		return session.Issued{}, err
 	}
+	err = s.Letters.Telling(ctx, func() error {
+		out, err = s.Sessions.Start(ctx, begin)
+		return err
+	}, news...)
+	if err != nil {
+		return session.Issued{}, err
+	}
+	s.know(ctx, u, e.Visit)
 	s.record(ctx, audit.Event{Action: audit.SignedIn, Actor: userParty(u.ID), Target: sessionParty(out.Session.ID), UserID: u.ID, IP: e.Visit.IP, Outcome: audit.Success})
 	if e.Transport == session.Cookie {
 		s.replace(ctx, e)
@@ -177,11 +207,24 @@ func (s *Service) LogoutAll(ctx context.Context, a Actor) error {
 
 // fromOther is an ending by another of the user's devices, which is named to the one that goes.
 func (s *Service) fromOther(ctx context.Context, a Actor, reason string) (session.Ending, error) {
-	own, err := s.Sessions.Store.Session(ctx, a.SessionID)
+	own, err := s.own(ctx, a)
 	if err != nil {
-		return session.Ending{}, fmt.Errorf("read session: %w", err)
+		return session.Ending{}, err
 	}
 	return session.Ending{Reason: reason, By: wire.By{Kind: wire.ByUser, Name: own.Name}, Actor: userParty(a.UserID), IP: a.IP}, nil
+}
+
+// own is the session that somebody acts from, as its record stands: session_revoked when it has ended since he was let
+// in.
+func (s *Service) own(ctx context.Context, a Actor) (session.Session, error) {
+	sess, err := s.Sessions.Store.Session(ctx, a.SessionID)
+	if err != nil {
+		return session.Session{}, fmt.Errorf("read session: %w", err)
+	}
+	if sess.Ended() {
+		return session.Session{}, session.Revoked(sess.EndedFrame())
+	}
+	return sess, nil
 }
 
 // Setup makes the first admin by the one-time set-up link, and signs him in. Input that is refused does not spend the
@@ -206,7 +249,7 @@ func (s *Service) Setup(ctx context.Context, secret string, n account.New, e Ent
 	if _, err := s.Grants.Take(ctx, grant.Setup, secret); err != nil {
 		return session.Issued{}, err
 	}
-	u, err := s.Accounts.Create(ctx, n)
+	u, err := s.create(ctx, n)
 	if err != nil {
 		return session.Issued{}, err
 	}
@@ -269,13 +312,17 @@ func (s *Service) ChangePassword(ctx context.Context, a Actor, current, next str
 	if err != nil {
 		return err
 	}
-	if _, err := s.Accounts.SetPassword(ctx, u, next); err != nil {
+	err = s.telling(ctx, u.ID, mail.Letter{Kind: mail.PasswordChange, AuthVersion: 1}, func() error {
+		_, err := s.Accounts.SetPassword(ctx, u, next)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // the others end also when the caller goes away now
 	s.record(ctx, audit.Event{Action: audit.PasswordChanged, Actor: userParty(a.UserID), Target: userParty(a.UserID), UserID: a.UserID, IP: a.IP, Outcome: audit.Success})
 	_, err = s.Sessions.EndAll(ctx, a.UserID, a.SessionID, e)
-	if grants := s.Grants.Store.DeleteGrants(ctx, a.UserID); grants != nil {
+	if grants := s.Grants.Store.DeleteGrants(ctx, a.UserID, grant.Powers...); grants != nil {
 		err = errors.Join(err, fmt.Errorf("withdraw one-time secrets: %w", grants))
 	}
 	return err
@@ -302,13 +349,7 @@ func (e Entry) check() error {
 	return session.CheckName("device_name", e.DeviceName)
 }
 
-// record appends an audit row, also when the caller goes away now. What was done stands; a row that fails is logged.
-func (s *Service) record(ctx context.Context, e audit.Event) {
-	e.ID, e.At = id.New(id.Audit), s.Now()
-	if err := s.Audit.AppendAudit(context.WithoutCancel(ctx), e); err != nil {
-		s.Log.Error("audit row not written", "action", e.Action, "user", e.UserID, "error", err)
-	}
-}
+func (s *Service) record(ctx context.Context, e audit.Event) { s.Audit.Record(ctx, e) }
 
 func userParty(userID string) audit.Party       { return audit.Party{Kind: "user", ID: userID} }
 func sessionParty(sessionID string) audit.Party { return audit.Party{Kind: "session", ID: sessionID} }

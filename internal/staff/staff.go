@@ -8,15 +8,13 @@ package staff
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/factor"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
-	"github.com/gatehouse-dev/gatehouse/internal/id"
+	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
@@ -25,9 +23,10 @@ type Service struct {
 	Accounts *account.Service
 	Sessions *session.Service
 	Factors  *factor.Service
-	Audit    audit.Store
-	Now      func() time.Time
-	Log      *slog.Logger
+	Letters  *mail.Service
+	Audit    *audit.Recorder
+	// Erase takes everything personal of a disabled user out of the store.
+	Erase func(ctx context.Context, userID string) error
 }
 
 // Actor is who acts: a user with a staff role, or the shell.
@@ -94,15 +93,22 @@ func (s *Service) SetRoles(ctx context.Context, a Actor, userID string, roles []
 
 // Disable takes a user's standing away and ends his sessions with account_disabled. Done again, it ends what a crash
 // left open.
-func (s *Service) Disable(ctx context.Context, a Actor, userID string, why Why) (account.User, error) {
-	u, changed, err := s.Accounts.SetDisabled(ctx, userID, true)
+func (s *Service) Disable(ctx context.Context, a Actor, userID string, why Why) (u account.User, err error) {
+	err = s.telling(ctx, userID, mail.Disabled, func() error {
+		var changed bool
+		u, changed, err = s.Accounts.SetDisabled(ctx, userID, true)
+		if err == nil && !changed {
+			return mail.ErrNone
+		}
+		if err == nil {
+			s.record(ctx, a, audit.UserDisabled, userID, why, nil)
+		}
+		return err
+	})
 	if err != nil {
 		return account.User{}, err
 	}
 	ctx = context.WithoutCancel(ctx) // his sessions end also when the caller goes away now
-	if changed {
-		s.record(ctx, a, audit.UserDisabled, userID, why, nil)
-	}
 	_, err = s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "account_disabled", why))
 	return u, err
 }
@@ -116,15 +122,47 @@ func (s *Service) Enable(ctx context.Context, a Actor, userID string, why Why) (
 	return u, err
 }
 
-// ResetFactors takes all of a user's second factors away, for somebody who has lost them, and ends his sessions.
+// ResetFactors takes all of a user's second factors away, for somebody who has lost them, and ends his sessions. It
+// takes them away again after that: a session may have added one before it ended.
 func (s *Service) ResetFactors(ctx context.Context, a Actor, userID string, why Why) (account.User, error) {
-	u, err := s.Factors.Reset(ctx, userID)
+	err := s.telling(ctx, userID, mail.FactorsReset, func() error {
+		_, err := s.Factors.Reset(ctx, userID)
+		return err
+	})
 	if err != nil {
 		return account.User{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // his sessions end also when the caller goes away now
 	s.record(ctx, a, audit.FactorsReset, userID, why, nil)
-	_, err = s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "credentials_changed", why))
-	return u, err
+	if _, err := s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "credentials_changed", why)); err != nil {
+		return account.User{}, err
+	}
+	return s.Factors.Reset(ctx, userID)
+}
+
+// Delete is the end of an account: its user is disabled, his sessions end, and then everything personal goes. Done
+// again, it finishes what a crash left.
+func (s *Service) Delete(ctx context.Context, a Actor, userID string, why Why) error {
+	if _, _, err := s.Accounts.SetDisabled(ctx, userID, true); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // he is gone also when the caller goes away now
+	s.record(ctx, a, audit.UserDeleted, userID, why, nil)
+	if _, err := s.Sessions.EndAll(ctx, userID, "", s.ending(ctx, a, "account_disabled", why)); err != nil {
+		return err
+	}
+	return s.Erase(ctx, userID)
+}
+
+// telling has a user told by letter of a change that raises his auth_version.
+func (s *Service) telling(ctx context.Context, userID, kind string, change func() error) error {
+	u, err := s.Accounts.User(ctx, userID)
+	if err != nil {
+		return err
+	}
+	l := mail.To(u, kind)
+	l.AuthVersion = u.AuthVersion + 1
+	return s.Letters.Telling(ctx, change, l)
 }
 
 // Messaged records that an admin sent a message to a user's devices.
@@ -155,11 +193,8 @@ func (s *Service) ending(ctx context.Context, a Actor, reason string, why Why) s
 }
 
 func (s *Service) record(ctx context.Context, a Actor, action, userID string, why Why, details map[string]string) {
-	err := s.Audit.AppendAudit(context.WithoutCancel(ctx), audit.Event{
-		ID: id.New(id.Audit), At: s.Now(), Action: action, Actor: a.party(), Target: audit.Party{Kind: "user", ID: userID},
+	s.Audit.Record(ctx, audit.Event{
+		Action: action, Actor: a.party(), Target: audit.Party{Kind: "user", ID: userID},
 		UserID: userID, IP: a.IP, Outcome: audit.Success, Reason: why.Reason, Details: details,
 	})
-	if err != nil {
-		s.Log.Error("audit row not written", "action", action, "user", userID, "error", err)
-	}
 }

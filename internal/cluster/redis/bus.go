@@ -84,8 +84,8 @@ func (c *Cluster) deliver(h cluster.Hint) {
 // Publish hands the hint to the subscriber of this node before it returns, and to Redis without waiting for it. An
 // error is ErrNotSent: too many wait already.
 //
-// What ends sessions or changes claims goes to every node. The rest goes to the nodes where the user is, which are
-// found at the moment of sending. Hints to every node keep their order, and so do those of one user's nodes; in a
+// What ends sessions or changes claims goes to every node, and so does what staff may be watching anywhere: rows of the
+// audit, and jobs. The rest goes to the nodes where the user is, which are found at the moment of sending. Hints to every node keep their order, and so do those of one user's nodes; in a
 // Redis Cluster the one kind may overtake the other.
 func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	c.deliver(h)

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -24,6 +26,12 @@ func (n names) index(part int, node string) string { return n.of(part, "node:"+n
 func (n names) totals(part int) string             { return n.of(part, "totals") }
 func (n names) leases() string                     { return n.prefix + ":{nodes}:leases" }
 func (n names) records() string                    { return n.prefix + ":{nodes}:records" }
+
+// bucket is of a limit and who is counted. His address is not to be read in Redis, nor does its length matter there.
+func (n names) bucket(limit, key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return n.prefix + ":limit:" + limit + ":" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
 
 func (n names) hints() string              { return n.prefix + ":hints" }
 func (n names) node(id string) string      { return n.prefix + ":node:" + id }

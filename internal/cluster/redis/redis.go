@@ -11,7 +11,8 @@
 // removes what it left. Redis holds nothing that the nodes do not know: one that finds its lease gone takes a new id
 // and registers everything anew, and after a server was replaced, nodes compare what it has with what they hold.
 //
-// While Redis cannot be reached nothing here fails or waits long: answers are of this node alone.
+// While Redis cannot be reached nothing here fails or waits long: answers are of this node alone. Only the buckets of
+// limits have an error then (Take): who counts has buckets of his own for that.
 package redis
 
 import (
@@ -79,6 +80,7 @@ type Cluster struct {
 	leases  *leases
 	trouble *trouble
 	reads   chan struct{} // places for those who read, so that they leave connections to the lease
+	takers  chan struct{} // places for those who count requests, likewise
 	look    chan struct{} // capacity 1: look at the leases now
 	unread  chan struct{} // capacity 1: the owner is to be told of a gap
 
@@ -116,7 +118,7 @@ func Open(cfg Config) (*Cluster, error) {
 		closing: make(chan struct{}),
 		pulse:   newPulse(), out: &outbox{wake: make(chan struct{}, 1)}, told: newTeller(), held: newHoldings(cfg.Grace),
 		watches: &watches{byChannel: map[string]*watched{}}, leases: newLeases(cfg.Lease), trouble: &trouble{known: map[string]bool{}},
-		reads: make(chan struct{}, mostReads), look: make(chan struct{}, 1), unread: make(chan struct{}, 1),
+		reads: make(chan struct{}, mostReads), takers: takers(), look: make(chan struct{}, 1), unread: make(chan struct{}, 1),
 		node:   cfg.Node,
 		onHint: func(cluster.Hint) {}, onGap: func(context.Context) error { return nil },
 	}
@@ -218,6 +220,7 @@ func (c *Cluster) await() {
 
 // Stats are counts for metrics.
 type Stats struct {
+	WaitingHints   int   // on their way out
 	LostHints      int64 // not sent to other nodes, or not known whether
 	DroppedChanges int64 // did not fit; a gap was told
 	Reaped         int64 // sessions of dead nodes that this node removed
@@ -228,7 +231,7 @@ type Stats struct {
 func (c *Cluster) Stats() Stats {
 	s := Stats{Reaped: c.reaped.Load(), Lag: c.pulse.delay()}
 	c.out.mu.Lock()
-	s.LostHints = c.out.lost
+	s.WaitingHints, s.LostHints = len(c.out.queue), c.out.lost
 	c.out.mu.Unlock()
 	c.told.mu.Lock()
 	s.DroppedChanges = c.told.dropped

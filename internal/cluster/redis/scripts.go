@@ -22,6 +22,7 @@ var (
 	leasesScript = compose("lease", "leases")
 	claimScript  = compose("lease", "claim")
 	leaveScript  = compose("lease", "leave")
+	bucketScript = compose("bucket")
 )
 
 // piped are the scripts that run in pipelines, where a server that does not know one cannot be sent it in between.

@@ -12,9 +12,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
 )
 
-// Limiter is what is tested. Take takes a place or says in how long one will be free; Return gives one back.
+// Limiter is what is tested. Take takes a place, or says in how long one will be free; Return gives one back.
 type Limiter interface {
-	Take(ctx context.Context, limit ratelimit.Limit, key string) (retryAfter time.Duration, err error)
+	Take(ctx context.Context, limit ratelimit.Limit, key string) (ratelimit.Level, error)
 	Return(ctx context.Context, limit ratelimit.Limit, key string) error
 }
 
@@ -27,7 +27,7 @@ type Subject struct {
 // limit is small enough for a subject that has only real time, and slow enough that a test does not refill it.
 var limit = ratelimit.Limit{Name: "limittest", Burst: 4, Per: 4 * time.Second}
 
-// Run tests limiters that open makes, each without any bucket.
+// Run tests limiters that open makes, each without any bucket. Those that wait for their clock wait together.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
 	for name, test := range map[string]func(*testing.T, Subject){
 		"a bucket has its burst":              burst,
@@ -37,20 +37,30 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"a full bucket does not grow":         noOverflow,
 		"a returned place is free":            returned,
 		"a return never overfills":            returnedTwice,
+		"what is left is counted":             left,
+		"full is when all places are free":    full,
 		"keys and limits are apart":           apart,
 		"a race has exactly burst winners":    race,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
 	}
 }
 
 func (s Subject) take(t *testing.T, l ratelimit.Limit, key string) time.Duration {
 	t.Helper()
-	wait, err := s.Take(context.Background(), l, key)
+	return s.level(t, l, key).Wait
+}
+
+func (s Subject) level(t *testing.T, l ratelimit.Limit, key string) ratelimit.Level {
+	t.Helper()
+	level, err := s.Take(context.Background(), l, key)
 	if err != nil {
 		t.Fatalf("take: %v", err)
 	}
-	return wait
+	return level
 }
 
 // takes demands that exactly n places are free, and takes them.
@@ -122,6 +132,35 @@ func returnedTwice(t *testing.T, s Subject) {
 	s.takes(t, limit.Burst)
 }
 
+func left(t *testing.T, s Subject) {
+	for want := limit.Burst - 1; want >= 0; want-- {
+		if got := s.level(t, limit, "k"); got.Left != want {
+			t.Fatalf("%d left, want %d", got.Left, want)
+		}
+	}
+	if refused := s.level(t, limit, "k"); refused.Left != 0 || refused.Wait == 0 {
+		t.Fatalf("refused with %+v", refused)
+	}
+	s.giveBack(t)
+	s.giveBack(t)
+	if got := s.level(t, limit, "k"); got.Left != 1 {
+		t.Fatalf("%d left after two places came back and one was taken, want 1", got.Left)
+	}
+}
+
+func full(t *testing.T, s Subject) {
+	first := s.level(t, limit, "k").Full
+	if first <= 0 || first > time.Second {
+		t.Errorf("full in %s after one take, want at most the second in which its place comes back", first)
+	}
+	second := s.level(t, limit, "k").Full
+	if second <= first || second > 2*time.Second {
+		t.Errorf("full in %s after two, %s after one", second, first)
+	}
+	s.Advance(second + time.Millisecond)
+	s.takes(t, limit.Burst)
+}
+
 func apart(t *testing.T, s Subject) {
 	s.takes(t, limit.Burst)
 	if wait := s.take(t, limit, "other"); wait != 0 {
@@ -140,10 +179,10 @@ func race(t *testing.T, s Subject) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			wait, err := s.Take(context.Background(), limit, "k")
+			level, err := s.Take(context.Background(), limit, "k")
 			if err != nil {
 				failed.Store(err.Error(), true)
-			} else if wait == 0 {
+			} else if level.Wait == 0 {
 				won.Add(1)
 			}
 		})

@@ -54,6 +54,7 @@ func Open(t testing.TB, flags ...string) *House {
 // OpenFile opens one more node on the file.
 func OpenFile(t testing.TB, path string, flags ...string) *House {
 	t.Helper()
+	flags = append([]string{"--mail-dir=" + t.TempDir()}, flags...)
 	cfg, err := config.Load(flags, nil, nil)
 	must(t, err)
 	box, err := seal.New(make([]byte, seal.SecretSize), nil)
@@ -62,7 +63,8 @@ func OpenFile(t testing.TB, path string, flags ...string) *House {
 	store, err := sqlite.Open(t.Context(), path, sqlite.Options{Now: h.Time})
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
-	h.Rules = rules.Wire(cfg, store, box, h.Time, slog.New(slog.DiscardHandler))
+	h.Rules, err = rules.Wire(cfg, store, box, h.Time, slog.New(slog.DiscardHandler))
+	must(t, err)
 	must(t, h.Keyset.Load(t.Context()))
 	h.wire(cfg)
 	return h
@@ -74,7 +76,7 @@ func (h *House) wire(cfg config.Config) {
 		Source: h.Store, Memory: h.Memory, Applied: func(revocation.Change) {}, Now: h.Time, Log: h.Log, Horizon: rules.Horizon(cfg),
 	})
 	h.Guard = &access.Guard{
-		Keys: h.Keyset.Keys, Memory: h.Memory, Fresh: func() time.Duration { return 0 }, Fence: cfg.FenceAfter, Now: h.Time,
+		Keys: h.Keyset.Keys, Memory: h.Memory, Fresh: func() time.Duration { return 0 }, Fence: cfg.FenceAfter, MustHaveFactor: rules.MustHaveFactor(cfg), Now: h.Time,
 		Used: func(p access.Principal) {
 			h.Traces.Add(session.Trace{SessionID: p.SessionID, LastSeenAt: h.Time(), Acked: p.Generation})
 		},

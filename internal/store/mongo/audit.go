@@ -41,7 +41,7 @@ func (s *Store) AuditEvents(ctx context.Context, q audit.Query) (events []audit.
 
 func auditFilter(q audit.Query) (filter bson.D) {
 	for _, by := range []bson.E{
-		{Key: "record.user_id", Value: q.UserID}, {Key: "record.actor.id", Value: q.Actor},
+		{Key: "_id", Value: q.ID}, {Key: "record.user_id", Value: q.UserID}, {Key: "record.actor.id", Value: q.Actor},
 		{Key: "record.target.id", Value: q.Target}, {Key: "record.action", Value: q.Action},
 	} {
 		if by.Value != "" {

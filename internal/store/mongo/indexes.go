@@ -25,7 +25,8 @@ type kind uint8
 const (
 	plain kind = iota
 	unique
-	expiring // its documents go sweptAfter the time in it; those without a time stay, and are not in it
+	uniqueIfAny // documents without the field are not in it
+	expiring    // its documents go sweptAfter the time in it; those without a time stay, and are not in it
 )
 
 // ascending and newest are the keys of an index; newest ends with the order of lists.
@@ -43,12 +44,13 @@ func newest(time string, fields ...string) bson.D {
 // indexes are by the name of their collection.
 var indexes = map[string][]index{
 	"users": {
-		{"by_email", ascending("record.email"), unique},
+		{"by_email", ascending("record.email"), uniqueIfAny},
 		{"by_identity", ascending("identities"), unique},
-		{"by_birth", newest(birth), plain},
+		{"by_birth", newest(birth, "live"), plain},
 		{"by_role", newest(birth, "record.roles"), plain},
 		{"by_word", ascending("words"), plain},
 		{"by_change", ascending("changed_at"), plain},
+		{"by_purge", ascending("purge_at"), expiring},
 	},
 	"sessions": {
 		{"by_user", ascending("record.user_id", "live"), plain},
@@ -89,6 +91,8 @@ func (x index) model() driver.IndexModel {
 	switch x.kind {
 	case unique:
 		opts.SetUnique(true)
+	case uniqueIfAny:
+		opts.SetUnique(true).SetSparse(true)
 	case expiring:
 		opts.SetSparse(true).SetExpireAfterSeconds(int32(sweptAfter.Seconds()))
 	}

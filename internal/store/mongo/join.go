@@ -74,10 +74,10 @@ func (s *Store) onlineUsers(ctx context.Context) (ids []string, all bool, err er
 	return each(docs, identity.id), len(docs) <= s.few, err
 }
 
-// countPresent counts from the sessions that are online, which are fewer than the users.
+// countPresent counts from the sessions that are online, which are fewer than the users. Their users are live.
 func (s *Store) countPresent(ctx context.Context, p page, online bool) (int, error) {
 	pipeline := usersOf[:2:2]
-	if len(p.filter) > 0 {
+	if len(p.filter) > 1 {
 		pipeline = append(pipeline, lookup("users", "_id", "_id", "user"), stage("$unwind", "$user"),
 			stage("$replaceRoot", bson.D{{Key: "newRoot", Value: "$user"}}), stage("$match", p.filter))
 	}

@@ -38,6 +38,7 @@ type Store struct {
 	jobs     *driver.Collection
 	webhooks *driver.Collection
 	services *driver.Collection
+	observer *observer
 	few      int // ids that a filter may hold; where there are more, collections are joined
 
 	closed atomic.Bool
@@ -50,11 +51,12 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 	if database == "" {
 		return nil, errors.New("open store: the URI names no database")
 	}
-	client, err := connect(uri)
+	o := &observer{}
+	client, err := connect(uri, o)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{client: client, db: client.Database(database), few: few}
+	s := &Store{client: client, db: client.Database(database), observer: o, few: few}
 	s.users, s.sessions = s.db.Collection("users"), s.db.Collection("sessions")
 	s.grants, s.audit, s.singles = s.db.Collection("grants"), s.db.Collection("audit"), s.db.Collection("singles")
 	s.jobs, s.webhooks, s.services = s.db.Collection("jobs"), s.db.Collection("webhooks"), s.db.Collection("service_keys")
@@ -71,8 +73,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.createIndexes(ctx)
 }
 
-func connect(uri string) (*driver.Client, error) {
-	opts := clientOptions(uri)
+func connect(uri string, o *observer) (*driver.Client, error) {
+	opts := clientOptions(uri).SetMonitor(o.monitor())
 	if err := opts.Validate(); err != nil {
 		return nil, withoutURI(err)
 	}

@@ -14,7 +14,7 @@ import (
 // ListUsers is account.Store's.
 func (s *Store) ListUsers(ctx context.Context, q account.Query) (account.Page, error) {
 	return call(ctx, "list users", func(ctx context.Context) (out account.Page, err error) {
-		p := page{in: s.users, filter: userFilter(q), time: birth, cursor: q.Cursor, limit: q.Limit}
+		p := page{in: s.users, filter: append(bson.D{live}, userFilter(q)...), time: birth, cursor: q.Cursor, limit: q.Limit}
 		total := p.total
 		if q.Online != nil {
 			if total, err = s.choosePresent(ctx, &p, *q.Online); err != nil {

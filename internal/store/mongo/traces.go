@@ -8,6 +8,7 @@ import (
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
@@ -34,19 +35,31 @@ func (s *Store) touch(ctx context.Context, traces []session.Trace) error {
 	})
 }
 
-// touches are up to two updates, since presence has a condition of its own: a newer sequence.
+// touches are up to three updates: an address is only of a session that lives, presence of a newer sequence.
 func touches(t session.Trace) []driver.WriteModel {
 	update := bson.D{{Key: "$max", Value: bson.D{{Key: "last_seen_at", Value: t.LastSeenAt}, {Key: "acked", Value: t.Acked}}}}
-	if t.IP != "" {
-		update = append(update, bson.E{Key: "$set", Value: addressFields(t.IP, t.UserAgent, t.Location)})
-	}
 	writes := []driver.WriteModel{driver.NewUpdateOneModel().SetFilter(one(t.SessionID)).SetUpdate(update)}
+	if t.IP != "" {
+		from := bson.D{{Key: "$set", Value: addressFields(t.IP, t.UserAgent, t.Location)}}
+		writes = append(writes, driver.NewUpdateOneModel().SetFilter(append(one(t.SessionID), live)).SetUpdate(from))
+	}
 	if t.OnlineSeq == 0 {
 		return writes
 	}
 	older := append(one(t.SessionID), bson.E{Key: "online_seq", Value: bson.D{{Key: "$lt", Value: t.OnlineSeq}}})
 	presence := bson.D{{Key: "$set", Value: bson.D{{Key: "online", Value: t.Online}, {Key: "online_seq", Value: t.OnlineSeq}}}}
 	return append(writes, driver.NewUpdateOneModel().SetFilter(older).SetUpdate(presence))
+}
+
+// StripSessions is session.Store's.
+func (s *Store) StripSessions(ctx context.Context, userID string) error {
+	return do(ctx, "strip sessions", callTimeout, func(ctx context.Context) error {
+		fields := append(addressFields("", "", nil), bson.E{Key: "words", Value: bson.A{}},
+			bson.E{Key: "record.name", Value: ""}, bson.E{Key: "record.device", Value: wire.Device{}})
+		strip := bson.D{{Key: "$set", Value: fields}, {Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}}
+		_, err := s.sessions.UpdateMany(ctx, bson.D{{Key: "record.user_id", Value: userID}}, strip)
+		return err
+	})
 }
 
 // ResetOnline writes every session offline, for when the only node starts. What presence says from now on counts,

@@ -23,11 +23,16 @@ func (d userDoc) user() account.User {
 	return u
 }
 
+// userFields leaves "purge_at" out where there is none, as sessionFields does.
 func userFields(u account.User) bson.D {
-	return bson.D{
+	fields := bson.D{
 		{Key: "record", Value: u}, {Key: "words", Value: append(words.Email(u.Email), words.Name(u.Name)...)},
-		{Key: "identities", Value: identities(u)},
+		{Key: "identities", Value: identities(u)}, {Key: "live", Value: !u.Gone()},
 	}
+	if u.Gone() {
+		fields = append(fields, bson.E{Key: "purge_at", Value: u.PurgeAt})
+	}
+	return fields
 }
 
 // identities are the accounts at providers, which a unique index keeps apart. The user's own id is among them because

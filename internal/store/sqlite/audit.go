@@ -26,6 +26,7 @@ func insertEvent(t *tx, e audit.Event) error {
 // AuditEvents is audit.Store's. Actor and Target are ids; Since is included, Until is not.
 func (s *Store) AuditEvents(ctx context.Context, q audit.Query) ([]audit.Event, string, error) {
 	var w where
+	w.equal("id", q.ID)
 	w.equal("user_id", q.UserID)
 	w.equal("actor", q.Actor)
 	w.equal("target", q.Target)

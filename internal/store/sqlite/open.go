@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -35,6 +36,8 @@ type Store struct {
 	writer *writer
 	clock  *clock
 	moved  moved
+
+	observer atomic.Pointer[func(operation string, took time.Duration, err error)]
 }
 
 // Open opens the file, creates it (0600) and its folder (0700) where they are missing, and brings its schema up to

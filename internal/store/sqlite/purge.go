@@ -7,9 +7,13 @@ import (
 
 const purgeBatch = 500 // so that others get their turn
 
-// Purge removes ended sessions and jobs that are over when their time has come, and expired grants.
+// Purge removes ended sessions, jobs that are over and what is left of deleted users when their time has come, and
+// expired grants.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	if err := s.batches(ctx, "purge sessions", func(t *tx) (int, error) { return purgeSessions(t, now) }); err != nil {
+		return err
+	}
+	if err := s.batches(ctx, "purge users", func(t *tx) (int, error) { return purgeUsers(t, now) }); err != nil {
 		return err
 	}
 	err := s.batches(ctx, "purge jobs", func(t *tx) (int, error) {
@@ -38,6 +42,18 @@ func (s *Store) batches(ctx context.Context, op string, f func(*tx) (int, error)
 		}
 	}
 	return nil
+}
+
+func purgeUsers(t *tx, now time.Time) (int, error) {
+	ids, err := t.texts(`SELECT id FROM users WHERE purge_at <> 0 AND purge_at <= ? LIMIT ?`, micros(now), purgeBatch)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if _, err := t.exec(`DELETE FROM words WHERE kind = ? AND id IN (SELECT value FROM json_each(?))`, kindRole, list(ids)); err != nil {
+		return 0, err
+	}
+	_, err = t.exec(`DELETE FROM users WHERE id IN (SELECT value FROM json_each(?))`, list(ids))
+	return len(ids), err
 }
 
 func purgeSessions(t *tx, now time.Time) (int, error) {

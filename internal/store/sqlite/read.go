@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"time"
 )
 
 // read is all rows of a query.
-func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (out []T, err error) {
+	began := time.Now()
+	defer func() { s.observe("read "+tableOf(query), began, err) }()
 	if s.writer.isClosed() {
 		return nil, errClosed
 	}

@@ -49,7 +49,7 @@ func beginning(kind, term string) []any { return []any{kind, term, term + string
 
 // ListUsers is account.Store's.
 func (s *Store) ListUsers(ctx context.Context, q account.Query) (account.Page, error) {
-	var w where
+	w := where{conditions: []string{`purge_at = 0`}}
 	searchUsers(&w, words.Parse(q.Q))
 	if q.Role != "" {
 		w.and(`id IN (SELECT id FROM words WHERE kind = ? AND word = ?)`, kindRole, q.Role)

@@ -162,9 +162,21 @@ func touch(t *tx, trace session.Trace) error {
 	if err != nil || trace.IP == "" {
 		return err
 	}
-	_, err = t.exec(`UPDATE sessions SET ip = ?, user_agent = ?, location = ? WHERE id = ?`,
+	_, err = t.exec(`UPDATE sessions SET ip = ?, user_agent = ?, location = ? WHERE id = ? AND ended_at = 0`,
 		trace.IP, trace.UserAgent, location(session.Session{Location: trace.Location}), trace.SessionID)
 	return err
+}
+
+// StripSessions is session.Store's.
+func (s *Store) StripSessions(ctx context.Context, userID string) error {
+	return s.write(ctx, "strip sessions", func(t *tx) error {
+		if _, err := t.exec(`DELETE FROM words WHERE kind = ? AND id IN (SELECT id FROM sessions WHERE user_id = ?)`, kindSession, userID); err != nil {
+			return err
+		}
+		_, err := t.exec(`UPDATE sessions SET version = version + 1, ip = '', user_agent = '', location = '',
+			body = json_set(body, '$.name', '', '$.device', json('{"browser":"","os":"","kind":""}')) WHERE user_id = ?`, userID)
+		return err
+	})
 }
 
 // ResetOnline writes every session offline, for when the only node starts. What presence says from now on counts,

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -43,13 +44,16 @@ func insertUser(t *tx, u account.User) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO users (id, email, version, changed_at, created_at, body) VALUES (?, ?, ?, ?, ?, ?)`,
-		u.ID, u.Email, u.Version, micros(u.ChangedAt), micros(u.CreatedAt), string(body))
+	_, err = t.exec(`INSERT INTO users (id, email, version, changed_at, created_at, purge_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, address(u), u.Version, micros(u.ChangedAt), micros(u.CreatedAt), micros(u.PurgeAt), string(body))
 	if err != nil {
 		return emailTaken(err)
 	}
 	return indexUser(t, u)
 }
+
+// address is unique. A deleted user has none.
+func address(u account.User) string { return cmp.Or(u.Email, u.ID) }
 
 func emailTaken(err error) error {
 	if isTaken(err) {
@@ -120,8 +124,8 @@ func (s *Store) ReplaceUser(ctx context.Context, u account.User, stamp bool) (ac
 	}
 	err = s.write(ctx, "replace user", func(t *tx) error {
 		var changed int64
-		err := t.one([]any{&changed}, `UPDATE users SET email = ?, version = version + 1, body = ?, changed_at = coalesce(?, changed_at)
-			WHERE id = ? AND version = ? RETURNING changed_at`, u.Email, string(body), s.stamp(stamp), u.ID, u.Version)
+		err := t.one([]any{&changed}, `UPDATE users SET email = ?, version = version + 1, purge_at = ?, body = ?, changed_at = coalesce(?, changed_at)
+			WHERE id = ? AND version = ? RETURNING changed_at`, address(u), micros(u.PurgeAt), string(body), s.stamp(stamp), u.ID, u.Version)
 		if err != nil {
 			return movedOrNotFound(t, `SELECT 1 FROM users WHERE id = ?`, u.ID, emailTaken(err))
 		}

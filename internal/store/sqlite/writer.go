@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -61,7 +62,10 @@ func newWriter(conn *sql.Conn, log *slog.Logger) *writer {
 // write runs f in a transaction and returns when that is on disk. When ctx ends first, f was not run; once it runs
 // it is not interrupted, since that would undo the others of its group.
 func (s *Store) write(ctx context.Context, op string, f func(*tx) error) error {
-	return wrap(op, s.writer.do(ctx, &job{run: f, done: make(chan error, 1)}))
+	began := time.Now()
+	err := wrap(op, s.writer.do(ctx, &job{run: f, done: make(chan error, 1)}))
+	s.observe(op, began, err)
+	return err
 }
 
 func (w *writer) do(ctx context.Context, j *job) error {

@@ -45,6 +45,8 @@ func auditFilters(s suite) {
 		want  []int
 	}{
 		{"all", audit.Query{}, []int{3, 2, 1, 0}},
+		{"id", audit.Query{ID: events[2].ID}, []int{2}},
+		{"unknown id", audit.Query{ID: id.New(id.Audit)}, nil},
 		{"user", audit.Query{UserID: "usr_x"}, []int{0}},
 		{"actor", audit.Query{Actor: "usr_y"}, []int{1}},
 		{"target", audit.Query{Target: "ses_z"}, []int{2}},

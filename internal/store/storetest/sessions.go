@@ -158,6 +158,20 @@ func touchMany(s suite) {
 	s.ok(s.Touch(s.ctx, nil))
 }
 
+// stripSessions: nothing personal stays, nor does it come back by a trace that is late.
+func stripSessions(s suite) {
+	mine, other := end(newSession("usr_a"), epoch), s.insertSession(newSession("usr_b"))
+	mine = s.insertSession(mine)
+	s.ok(s.StripSessions(s.ctx, "usr_a"))
+	s.ok(s.Touch(s.ctx, []session.Trace{{SessionID: mine.ID, LastSeenAt: epoch.Add(time.Hour), IP: "192.0.2.9", UserAgent: "late"}}))
+	got := s.session(mine.ID)
+	mine.Version, mine.Name, mine.Device, mine.IP, mine.UserAgent, mine.Location = 2, "", wire.Device{}, "", "", nil
+	mine.LastSeenAt = epoch.Add(time.Hour)
+	s.same("stripped", got, mine)
+	s.same("another user's", s.session(other.ID), other)
+	s.ok(s.StripSessions(s.ctx, "usr_none"))
+}
+
 func resetOnline(s suite) {
 	on, off := s.putSession(), s.putSession()
 	s.ok(s.Touch(s.ctx, []session.Trace{{SessionID: off.ID, OnlineSeq: 11}}))

@@ -16,8 +16,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/servicekey"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
-	"github.com/gatehouse-dev/gatehouse/internal/store/transfer"
 	"github.com/gatehouse-dev/gatehouse/internal/token"
+	"github.com/gatehouse-dev/gatehouse/internal/transfer"
 	"github.com/gatehouse-dev/gatehouse/internal/webhook"
 )
 
@@ -40,7 +40,7 @@ type Store interface {
 	InsertBulk(ctx context.Context, users []account.User, sessions []session.Session) error
 	// ResetOnline writes every session offline, by a presence sequence before any other.
 	ResetOnline(ctx context.Context) error
-	// Purge removes ended sessions and jobs that are over at their PurgeAt, and expired grants.
+	// Purge removes ended sessions, jobs that are over and deleted users at their PurgeAt, and expired grants.
 	Purge(ctx context.Context, now time.Time) error
 	Ping(ctx context.Context) error
 	// Close closes the store: later calls answer fault.ErrUnavailable.
@@ -70,6 +70,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Store) {
 		{"EmailIsUnique", emailIsUnique},
 		{"Identities", identities},
 		{"ReplaceUser", replaceUser},
+		{"GoneUsers", goneUsers},
 		{"Admins", admins},
 		{"Keyset", keyset},
 		{"Session", sessionRoundTrip},
@@ -79,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Store) {
 		{"DueSessions", dueSessions},
 		{"Touch", touch},
 		{"TouchMany", touchMany},
+		{"StripSessions", stripSessions},
 		{"ResetOnline", resetOnline},
 		{"Grant", grantRoundTrip},
 		{"GrantExpires", grantExpires},

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
@@ -94,6 +96,49 @@ func replaceUser(s suite) {
 	got, err = s.User(s.ctx, u.ID)
 	s.ok(err)
 	s.same("after a stale replace", got, u)
+}
+
+// goneUsers: deleted ones have no address, are in no list, and go when their time has come.
+func goneUsers(s suite) {
+	left := s.putUser()
+	var gone []account.User
+	for _, address := range []string{"one@example.com", "two@example.com"} {
+		u := newUser(address)
+		u.Identities = []account.Identity{{Provider: "google", Subject: address, LinkedAt: epoch}}
+		u = s.insertUser(u)
+		u, err := s.ReplaceUser(s.ctx, account.User{
+			ID: u.ID, Version: u.Version, Roles: u.Roles, Disabled: true, CreatedAt: u.CreatedAt, PurgeAt: epoch.Add(time.Hour),
+		}, true)
+		s.ok(err)
+		gone = append(gone, u)
+		got, err := s.User(s.ctx, u.ID)
+		s.ok(err)
+		s.same("what is left", got, u)
+		_, err = s.UserByEmail(s.ctx, address)
+		s.is(err, fault.ErrNotFound)
+		_, err = s.UserByIdentity(s.ctx, "google", address)
+		s.is(err, fault.ErrNotFound)
+		s.insertUser(newUser(address)) // it is free
+	}
+	for _, q := range []account.Query{{}, {Role: account.RoleUser}, {Q: gone[0].ID}} {
+		page, err := s.ListUsers(s.ctx, q)
+		s.ok(err)
+		want := 3
+		if q.Q != "" {
+			want = 0
+		}
+		s.same("listed", []int{len(page.Users), page.Total}, []int{want, want})
+	}
+	s.ok(s.Purge(s.ctx, epoch.Add(time.Hour-time.Millisecond)))
+	_, err := s.User(s.ctx, gone[1].ID)
+	s.ok(err)
+	s.ok(s.Purge(s.ctx, epoch.Add(time.Hour)))
+	for _, u := range gone {
+		_, err := s.User(s.ctx, u.ID)
+		s.is(err, fault.ErrNotFound)
+	}
+	_, err = s.User(s.ctx, left.ID)
+	s.ok(err)
 }
 
 func admins(s suite) {

@@ -44,7 +44,8 @@ func wholeUser(i int) account.User {
 		}},
 		RecoveryCodes: []string{"a", "b"}, RecoveryKey: []byte{0, 2, 255},
 		Identities: []account.Identity{{Provider: "google", Subject: fmt.Sprint(i), Email: "g@example.com", LinkedAt: epoch}},
-		CreatedAt:  after(-time.Hour), ChangedAt: after(time.Duration(i) * time.Second),
+		CreatedAt:  after(-time.Hour), ChangedAt: after(time.Duration(i) * time.Second), WelcomedAt: epoch, ToldTakenAt: epoch,
+		KnownDevices: []account.KnownDevice{{Hash: "c0ffee", SeenAt: epoch}}, PurgeAt: after(time.Hour),
 	}
 }
 

@@ -1,0 +1,59 @@
+# What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
+
+.DEFAULT_GOAL := build
+.PHONY: run build geo test check bench fmt lint
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*')
+
+# Build, and serve the embedded default at http://localhost:8080, with everything it keeps in ./data.
+run: build
+	./bin/gatehouse serve
+
+# The binary, with the country data inside where it can be had.
+build: geo
+	go build -o bin/gatehouse ./cmd/gatehouse
+
+# Everything that must hold. The race detector needs cgo and a C compiler. Several nodes under faults come last and by
+# themselves, because they print how long things took.
+test:
+	go vet ./...
+	CGO_ENABLED=1 go test -race -timeout 15m $$(go list ./... | grep -v /internal/manynodes)
+	go test -count=1 -v -timeout 15m ./internal/manynodes
+
+# What a change has to pass before it is merged.
+check:
+	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt'd:" $$unformatted; exit 1; }
+	go mod tidy -diff
+	$(MAKE) lint test
+
+# Numbers: handshakes, memory of idle sockets, latency of a kick, refreshes.
+bench:
+	go test -run '^$$' -bench . -timeout 20m ./bench
+
+fmt:
+	gofmt -w $(GOFILES)
+
+# The vulnerability database has to be reached over the network; where it cannot be, it is left out, and that is said.
+lint:
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@if curl -fsS --max-time 10 -o /dev/null https://vuln.go.dev/index/db.json 2>/dev/null; \
+	then echo go run $(GOVULNCHECK) ./...; go run $(GOVULNCHECK) ./...; \
+	else echo "govulncheck left out: vuln.go.dev is not reachable"; fi
+
+# Which country an address is in, for builds that carry it (see internal/geo/db/README.md). The package is one exact
+# tarball. Without npm or network there is no file, and the build knows no places.
+GEO_PACKAGE   := @ip-location-db/geo-whois-asn-country-mmdb@2.3.2026061719
+GEO_INTEGRITY := sha512-xemBDNQl4mCYDuVbqe3jKGKsVDykZGkfvebhtOh/3VGLadq8vsp7t7ontpMUt3hH7sAGT0eLDyJ99SV+0waxZg==
+GEO_FILE      := internal/geo/db/country.mmdb
+
+geo: $(GEO_FILE)
+
+$(GEO_FILE):
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	if npm pack --json --fetch-retries=0 --fetch-timeout=20000 --pack-destination "$$dir" '$(GEO_PACKAGE)' 2>/dev/null \
+		| grep -qF '$(GEO_INTEGRITY)' && tar -xzf "$$dir"/*.tgz -C "$$dir"; \
+	then mv "$$dir/package/geo-whois-asn-country.mmdb" $@; \
+	else echo "no country data: the build will know no places"; fi

@@ -1,0 +1,145 @@
+package gatehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/hub/wire"
+	"github.com/gatehouse-dev/gatehouse/internal/events"
+	"github.com/gatehouse-dev/gatehouse/internal/location"
+	"github.com/gatehouse-dev/gatehouse/internal/mail"
+	"github.com/gatehouse-dev/gatehouse/internal/outbox"
+	"github.com/gatehouse-dev/gatehouse/internal/revocation"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
+	"github.com/gatehouse-dev/gatehouse/internal/webhook"
+)
+
+// How often the sweeps run.
+const (
+	expireEvery = time.Second
+	purgeEvery  = time.Minute
+	fenceEvery  = 250 * time.Millisecond
+)
+
+// start reads what ended lately and starts the background work, which ends with Close.
+func (g *Gatehouse) start(ctx context.Context) error {
+	if g.cfg.RedisURL == "" { // the only node: nobody is here yet
+		if err := g.rules.Store.ResetOnline(ctx); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
+	if err := g.follower.Start(ctx); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.stop = stop
+	g.run(background, g.follower.Run)
+	g.run(background, g.rules.Keyset.Run)
+	g.run(background, g.keepFence)
+	g.run(background, g.jobs().Run)
+	g.run(background, func(ctx context.Context) error { return g.rules.Traces.Run(ctx, g.rules.FlushEvery()) })
+	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire) })
+	g.run(background, func(ctx context.Context) error { return g.every(ctx, purgeEvery, "purge", g.purge) })
+	return nil
+}
+
+func (g *Gatehouse) run(ctx context.Context, f func(context.Context) error) {
+	g.work.Go(func() {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			g.log.Error("background work ended", "error", err)
+		}
+	})
+}
+
+func (g *Gatehouse) every(ctx context.Context, interval time.Duration, name string, f func(context.Context) error) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("sweep failed, will try again", "sweep", name, "error", err)
+		}
+	}
+}
+
+// keepFence closes this node's sockets when it has been cut off from bus and store for too long, so that clients move
+// to a node that knows who was signed out. Handshakes and requests are refused by the guard meanwhile.
+func (g *Gatehouse) keepFence(ctx context.Context) error {
+	tick := time.NewTicker(fenceEvery)
+	defer tick.Stop()
+	fenced := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if now := g.guard.Admit() != nil; now != fenced {
+			fenced = now
+			g.log.Warn("fence", "closed", fenced, "age", g.fresh().Round(time.Millisecond))
+		}
+		if fenced {
+			g.hub.CloseAll(wire.CloseRestart)
+			g.events.CloseAll()
+		}
+	}
+}
+
+// history is the past as streams of events begin with it.
+func (g *Gatehouse) history() events.History {
+	return events.History{
+		Source: g.rules.Store, Kept: g.rules.Sessions.Lives.Kept - revocation.Overlap, Recent: g.cfg.AccessTTL + time.Minute, Overlap: revocation.Overlap,
+	}
+}
+
+func (g *Gatehouse) expire(ctx context.Context) error {
+	_, err := g.rules.Sessions.Sweep(ctx)
+	return err
+}
+
+func (g *Gatehouse) purge(ctx context.Context) error {
+	return errors.Join(g.rules.Store.Purge(ctx, g.now()), g.rules.Letters.Purge(g.now()))
+}
+
+// How many tries of a kind of job are under way at once on this node, and how long one may take.
+const (
+	mailWorkers     = 4
+	webhookWorkers  = 16
+	perWebhook      = 4
+	locationWorkers = 2
+	locationTimeout = 10 * time.Second
+)
+
+// jobs does what is queued.
+func (g *Gatehouse) jobs() *outbox.Pool {
+	places := &location.Service{
+		Store: g.rules.Store, Outbox: g.rules.Queue, Lookup: g.places.Lookup,
+		Located: func(_ context.Context, s session.Session) { g.hub.SessionsChanged(s.UserID, s.ID) },
+	}
+	return &outbox.Pool{Service: g.rules.Queue, Log: g.log, Lanes: map[string]outbox.Lane{
+		outbox.Mail:     {Handler: g.rules.Letters, Timeout: mail.TryTimeout, Workers: mailWorkers},
+		outbox.Webhook:  {Handler: g.rules.Hooks, Timeout: webhook.TryTimeout, Workers: webhookWorkers, PerSubject: perWebhook},
+		outbox.Location: {Handler: places, Timeout: locationTimeout, Workers: locationWorkers},
+	}}
+}
+
+// Close ends the background work, writes what is left to write and closes the store. Sockets are closed at once:
+// Serve has drained them.
+func (g *Gatehouse) Close() error {
+	end, cancel := context.WithTimeout(context.Background(), finishTimeout)
+	defer cancel()
+	g.hub.CloseAll(wire.CloseRestart)
+	err := g.hub.Shutdown(end)
+	err = errors.Join(err, g.cluster.Close())
+	if g.stop != nil {
+		g.stop()
+	}
+	g.work.Wait()
+	return errors.Join(err, g.rules.Close(), g.places.Close())
+}
