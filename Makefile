@@ -1,7 +1,7 @@
 # What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
 
 .DEFAULT_GOAL := build
-.PHONY: run build geo test check bench fmt lint
+.PHONY: run build geo app test check bench fmt lint
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -11,8 +11,8 @@ GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*')
 run: build
 	./bin/gatehouse serve
 
-# The binary, with the country data inside where it can be had.
-build: geo
+# The binary, with the app and the country data inside where they can be had.
+build: geo app
 	go build -o bin/gatehouse ./cmd/gatehouse
 
 # Everything that must hold. The race detector needs cgo and a C compiler. Several nodes under faults come last and by
@@ -57,3 +57,20 @@ $(GEO_FILE):
 		| grep -qF '$(GEO_INTEGRITY)' && tar -xzf "$$dir"/*.tgz -C "$$dir"; \
 	then mv "$$dir/package/geo-whois-asn-country.mmdb" $@; \
 	else echo "no country data: the build will know no places"; fi
+
+# What people see in a browser, for builds that carry it. Without npm or its registry there is none, and the binary
+# shows a short page instead.
+APP         := web/app/dist/index.html
+APP_SOURCES  = $(shell find web/app/src web/app/public web/sdk/src -type f) \
+	web/package-lock.json web/app/package.json web/app/index.html web/app/vite.config.ts
+
+app: $(APP)
+
+$(APP): $(APP_SOURCES)
+	@if ! command -v npm >/dev/null; then echo "no npm: the build will have no app"; exit 0; fi; \
+	cd web; \
+	if ! test node_modules/.package-lock.json -nt package-lock.json; then \
+		npm ci --no-audit --no-fund --loglevel=error --fetch-retries=0 --fetch-timeout=20000 || \
+		{ echo "npm could not fetch what the app is built with: the build will have no app"; exit 0; }; \
+	fi; \
+	npm run build --silent --workspace=app

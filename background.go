@@ -39,6 +39,7 @@ func (g *Gatehouse) start(ctx context.Context) error {
 	g.run(background, g.rules.Keyset.Run)
 	g.run(background, g.keepFence)
 	g.run(background, g.jobs().Run)
+	g.run(background, g.tellVisits)
 	g.run(background, func(ctx context.Context) error { return g.rules.Traces.Run(ctx, g.rules.FlushEvery()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, purgeEvery, "purge", g.purge) })
@@ -87,6 +88,32 @@ func (g *Gatehouse) keepFence(ctx context.Context) error {
 		if fenced {
 			g.hub.CloseAll(wire.CloseRestart)
 			g.events.CloseAll()
+		}
+	}
+}
+
+// maxVisits bounds what waits to be queued for webhooks of who came and went: what does not fit is lost, and counted.
+const maxVisits = 4096
+
+// cameOrWent has webhooks told of a device. It never waits for the store.
+func (g *Gatehouse) cameOrWent(e webhook.Event) {
+	select {
+	case g.visits <- e:
+	default:
+		g.lostVisits.Add(1)
+	}
+}
+
+// tellVisits queues what cameOrWent noted.
+func (g *Gatehouse) tellVisits(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-g.visits:
+			if _, err := g.rules.Hooks.Raise(ctx, e, 0); err != nil && ctx.Err() == nil {
+				g.log.Warn("webhooks are not told of a device", "event", e.Type, "error", err)
+			}
 		}
 	}
 }

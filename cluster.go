@@ -2,6 +2,7 @@ package gatehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -115,14 +116,17 @@ func (g *Gatehouse) applied(c revocation.Change) {
 
 // presenceChanged hears the registry.
 func (g *Gatehouse) presenceChanged(c presence.Change) {
-	if e, ok := events.OfPresence(c, g.now()); ok {
-		g.events.Publish(e)
+	if e, ok := events.OfPresence(c); ok {
+		g.events.Publish(events.Event{Body: e.Body()})
+		g.cameOrWent(e)
 	}
 	t := session.Trace{SessionID: c.SessionID, Online: c.Online, OnlineSeq: c.Seq}
 	if c.Connections == 0 {
 		t.LastSeenAt = c.LastSeen
 	}
-	g.rules.Traces.Add(t)
+	if elsewhere := c.Connections > 0 && g.hub.Connections(c.UserID) == 0; !elsewhere { // that node writes it
+		g.rules.Traces.Add(t)
+	}
 	g.hub.PresenceChanged(c.UserID, c.SessionID)
 }
 
@@ -145,7 +149,7 @@ func (g *Gatehouse) fresh() time.Duration {
 // send pushes a message to the user's sockets on all nodes, and says how many those were at the call.
 func (g *Gatehouse) send(ctx context.Context, userID string, m wire.Message) (int, error) {
 	states, err := g.cluster.Presence(ctx, userID)
-	if err != nil {
+	if err != nil && !errors.Is(err, cluster.ErrPartial) {
 		return 0, err
 	}
 	n := 0
@@ -177,7 +181,7 @@ type whoIsHere struct{ g *Gatehouse }
 
 func (w whoIsHere) Presence(ctx context.Context, userID string) (map[string]presence.State, error) {
 	states, err := w.g.cluster.Presence(ctx, userID)
-	if err != nil || w.g.cluster.Healthy() {
+	if !errors.Is(err, cluster.ErrPartial) {
 		return states, err
 	}
 	records, err := w.g.rules.Sessions.List(ctx, userID)
@@ -193,10 +197,11 @@ func (w whoIsHere) Presence(ctx context.Context, userID string) (map[string]pres
 }
 
 func (w whoIsHere) PresenceOf(ctx context.Context, userIDs []string) (map[string]map[string]presence.State, error) {
-	if w.g.cluster.Healthy() {
-		return w.g.cluster.PresenceOf(ctx, userIDs)
+	found, err := w.g.cluster.PresenceOf(ctx, userIDs)
+	if !errors.Is(err, cluster.ErrPartial) {
+		return found, err
 	}
-	found := make(map[string]map[string]presence.State, len(userIDs))
+	found = make(map[string]map[string]presence.State, len(userIDs))
 	for _, id := range userIDs {
 		states, err := w.Presence(ctx, id)
 		if err != nil {

@@ -59,7 +59,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	cfg, err := gatehouse.Configure([]string{"--store", "sqlite:" + filepath.Join(dir, "gatehouse.db")}, os.Environ(), nil)
+	cfg, err := gatehouse.Configure([]string{"--store=sqlite:" + filepath.Join(dir, "gatehouse.db"), "--mail-dir=" + filepath.Join(dir, "mail")}, os.Environ(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}

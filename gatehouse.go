@@ -39,6 +39,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/rules"
+	"github.com/gatehouse-dev/gatehouse/internal/webhook"
 	"github.com/gatehouse-dev/gatehouse/web"
 )
 
@@ -79,10 +80,12 @@ type Gatehouse struct {
 	metrics  *prometheus.Registry
 	measures *measures
 
-	draining atomic.Bool
-	heard    atomic.Int64       // when the bus was last known to work, in Unix nanoseconds
-	stop     context.CancelFunc // of the background work
-	work     sync.WaitGroup
+	visits     chan webhook.Event // of devices that came and went, to be queued for webhooks
+	lostVisits atomic.Int64
+	draining   atomic.Bool
+	heard      atomic.Int64       // when the bus was last known to work, in Unix nanoseconds
+	stop       context.CancelFunc // of the background work
+	work       sync.WaitGroup
 }
 
 // Open makes a node ready to serve: it opens the store, and reads what ended lately. Its background work runs until
@@ -92,7 +95,7 @@ func Open(ctx context.Context, cfg Config, o Options) (_ *Gatehouse, err error) 
 		return nil, err
 	}
 	log := cmp.Or(o.Log, slog.Default())
-	g := &Gatehouse{cfg: cfg, handlers: o.Handlers, log: log, now: time.Now, node: id.New(id.Node), memory: revocation.NewMemory()}
+	g := &Gatehouse{cfg: cfg, handlers: o.Handlers, log: log, now: time.Now, node: id.New(id.Node), memory: revocation.NewMemory(), visits: make(chan webhook.Event, maxVisits)}
 	g.visitors = clientaddr.Resolver{Trusted: cfg.TrustedProxies}
 	if g.places, err = geo.Open(cfg.GeoIPDB); err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_GEOIP_DB: %w", err)
@@ -214,12 +217,12 @@ func (g *Gatehouse) ready(ctx context.Context) error {
 func (g *Gatehouse) apiConfig() httpapi.Config {
 	r := g.rules
 	cfg := httpapi.Config{
-		Accounts: r.Accounts, Sessions: r.Sessions, SignIn: r.SignIn, Factors: r.Factors, Staff: r.Staff, Queue: r.Queue, Hooks: r.Hooks, Keys: r.Keys,
+		Accounts: r.Accounts, Sessions: r.Sessions, SignIn: r.SignIn, Address: r.Address, Factors: r.Factors, Staff: r.Staff, Queue: r.Queue, Hooks: r.Hooks, Keys: r.Keys,
 		Events: &g.events, History: g.history(), Audit: r.Store, Guard: g.guard,
 		Presence: whoIsHere{g}, Send: g.send, Nodes: g.nodes, Limiter: g.limiter, RateLimits: g.cfg.RateLimits, SignupOpen: g.cfg.SignupOpen,
 		Addresses: g.visitors, Locate: g.places.Lookup, PublicURL: g.cfg.PublicURL, Origins: g.cfg.AllowedOrigins,
 		StepUpAge: g.cfg.StepUpAge, JWKS: func() []byte { return r.Keyset.Keys().JWKS() }, Ready: g.ready,
-		Socket: g.hub, App: web.Handler(), Served: g.measures.served, Version: Version, Now: g.now, Log: g.log,
+		Socket: g.hub, App: web.Handler(), Pages: web.Built(), Served: g.measures.served, Version: Version, Now: g.now, Log: g.log,
 	}
 	if g.cfg.MetricsListen == "" {
 		cfg.Metrics = g.metricsHandler()

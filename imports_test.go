@@ -18,7 +18,7 @@ const module = "github.com/gatehouse-dev/gatehouse"
 // plan is the house: which packages of this module each package may import. Arrows point down; a package that is not
 // here has no room yet. "." is the root. Tests may reach further, since nothing is built on them.
 var plan = map[string]string{
-	"cmd/gatehouse": ". client hub/wire internal/account internal/cluster/redis internal/config internal/fault " +
+	"cmd/gatehouse": ". client hub/wire internal/account internal/cluster/redis internal/config internal/doctor internal/fault " +
 		"internal/hints internal/id internal/reseal internal/rules internal/session internal/staff internal/store/sqlite internal/transfer",
 
 	".": "httpapi hub hub/wire internal/access internal/account internal/audit internal/clientaddr internal/cluster " +
@@ -38,16 +38,20 @@ var plan = map[string]string{
 	// For other services: as strict as the server, by the same code.
 	"client/verify": "internal/fault internal/token",
 
+	// Who looks at a configuration and what it names.
+	"internal/doctor": "internal/cluster/redis internal/config internal/fault internal/geo internal/mail internal/rules " +
+		"internal/seal internal/store/mongo internal/store/sqlite internal/token",
+
 	// The rules, and what wires them on a store.
-	"internal/rules": "internal/account internal/audit internal/config internal/factor internal/grant internal/keyset " +
+	"internal/rules": "internal/account internal/address internal/audit internal/config internal/factor internal/grant internal/keyset " +
 		"internal/oauth internal/outbox internal/revocation internal/seal internal/session internal/signin internal/staff " +
 		"internal/mail internal/servicekey internal/store/mongo internal/store/sqlite internal/transfer internal/webhook",
 	"internal/rules/rulestest": "hub/wire internal/access internal/account internal/audit internal/config internal/id " +
-		"internal/revocation internal/rules internal/seal internal/session internal/signin internal/store/sqlite",
+		"internal/fault internal/outbox internal/revocation internal/rules internal/seal internal/session internal/signin internal/store/sqlite",
 	"internal/address": "hub/wire internal/account internal/audit internal/fault internal/grant internal/id internal/mail internal/outbox internal/session",
-	"internal/staff":   "hub/wire internal/account internal/audit internal/factor internal/fault internal/id internal/session",
-	"internal/signin": "hub/wire internal/account internal/audit internal/device internal/factor internal/fault " +
-		"internal/grant internal/id internal/oauth internal/session",
+	"internal/staff":   "hub/wire internal/account internal/audit internal/factor internal/fault internal/id internal/mail internal/session",
+	"internal/signin": "hub/wire internal/account internal/audit internal/clientaddr internal/device internal/factor internal/fault " +
+		"internal/grant internal/id internal/mail internal/oauth internal/session",
 	"internal/access":     "internal/account internal/fault internal/revocation internal/session internal/token",
 	"internal/revocation": "hub/wire internal/account internal/session",
 	"internal/session":    "hub/wire internal/account internal/audit internal/fault internal/id internal/seal internal/token",
@@ -90,6 +94,7 @@ var plan = map[string]string{
 
 	// The ground.
 	"hub/wire":            "",
+	"hub/wire/wiretest":   "",
 	"internal/clientaddr": "",
 	"internal/config":     "",
 	"internal/device":     "hub/wire",
@@ -132,7 +137,10 @@ var rooms = map[string]string{
 	"golang.org/x/term":                      "cmd/gatehouse",
 	"golang.org/x/time/":                     "hub internal/ratelimit",
 	"testing":                                "internal/store/storetest internal/servertest internal/cluster/clustertest internal/ratelimit/limittest internal/rules/rulestest",
-	module + "/internal/store/storetest":     "", // suites are for tests
+	"github.com/santhosh-tekuri/":            "hub/wire/wiretest",
+	"go.yaml.in/":                            "hub/wire/wiretest",
+	module + "/hub/wire/wiretest":            "", // suites are for tests
+	module + "/internal/store/storetest":     "",
 	module + "/internal/cluster/clustertest": "",
 	module + "/internal/ratelimit/limittest": "",
 	module + "/internal/rules/rulestest":     "",

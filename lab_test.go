@@ -29,6 +29,7 @@ type lab struct {
 	url  string
 	door *door
 	http *http.Client
+	said *frames
 
 	// Of the node that runs now.
 	node *gatehouse.Gatehouse
@@ -43,11 +44,11 @@ func openLab(t testing.TB, flags ...string) *lab {
 
 func openLoggedLab(t testing.TB, log slog.Handler, flags ...string) *lab {
 	t.Helper()
-	l := &lab{t: t, log: slog.New(log), door: openDoor(t)}
+	l := &lab{t: t, log: slog.New(log), door: openDoor(t), said: &frames{seen: map[string]bool{}}}
 	l.url = "http://" + l.door.Addr().String()
 	all := append([]string{
 		"--listen=127.0.0.1:0", "--public-url=" + l.url, "--store=sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"),
-		"--rate-limits=off", "--drain-window=1s",
+		"--rate-limits=off", "--drain-window=1s", "--mail-dir=" + t.TempDir(),
 	}, flags...)
 	var err error
 	l.cfg, err = gatehouse.Configure(all, nil, nil)

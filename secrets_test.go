@@ -188,7 +188,7 @@ func (v *vault) sockets(d *device, cookie string) {
 	for _, auth := range []object{{"token": d.access}, {"ticket": ticket()}, {"token": bad}, {"ticket": used}, {"token": 1, "ticket": used}} {
 		s := v.dial("", nil)
 		auth["type"] = wire.TypeAuth
-		s.send(auth)
+		s.blurt(auth)
 		s.find("an answer", func(frames []frame) int { return len(frames) - 1 })
 	}
 	v.tryDial(wire.BearerPrefix+d.access, http.Header{"Origin": {"https://evil.example"}})

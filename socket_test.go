@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
+	"github.com/gatehouse-dev/gatehouse/hub/wire/wiretest"
 )
 
 // frame is what came from the server.
@@ -44,8 +45,9 @@ type frame struct {
 
 // socket is a WebSocket that answers pings and remembers everything.
 type socket struct {
-	t  testing.TB
-	ws *websocket.Conn
+	t    testing.TB
+	ws   *websocket.Conn
+	note func(from string, frame []byte) // hears of all that goes over it
 
 	asked, read int // by the test alone
 
@@ -97,7 +99,7 @@ func (l *lab) tryDial(credential string, header http.Header) (*socket, *http.Res
 		return nil, resp, err
 	}
 	ws.SetReadLimit(1 << 20)
-	s := &socket{t: l.t, ws: ws, moved: make(chan struct{})}
+	s := &socket{t: l.t, ws: ws, note: l.note, moved: make(chan struct{})}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -117,6 +119,7 @@ func (s *socket) listen() {
 		if err == nil {
 			err = json.Unmarshal(data, &f)
 			f.raw, f.at = string(data), time.Now()
+			s.note(wiretest.Server, data)
 		}
 		if err == nil && f.Type == wire.TypePing {
 			s.send(object{"type": wire.TypePong})
@@ -146,10 +149,15 @@ func (s *socket) hear(f frame, err error) {
 	s.moved = make(chan struct{})
 }
 
-func (s *socket) send(frame any) {
+// send sends what a client may send.
+func (s *socket) send(frame any) { s.note(wiretest.Client, s.blurt(frame)) }
+
+// blurt sends anything.
+func (s *socket) blurt(frame any) []byte {
 	data, err := json.Marshal(frame)
 	must(s.t, err)
 	_ = s.ws.Write(context.Background(), websocket.MessageText, data) // a socket that ended says so when it is read
+	return data
 }
 
 // ask sends a request and waits for its answer.

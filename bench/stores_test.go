@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/redis"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
 	"github.com/gatehouse-dev/gatehouse/internal/servertest"
@@ -121,4 +123,32 @@ func BenchmarkStoreSize(b *testing.B) {
 	session := (many - few) / (users * each)
 	b.ReportMetric(session, "file-bytes/session")
 	b.ReportMetric(few/users-session, "file-bytes/user")
+}
+
+// BenchmarkBus is what Redis pays for a hint to all and each node that gets it, of ten.
+func BenchmarkBus(b *testing.B) {
+	const nodes, waves, hints = 10, 10, 2000 // a node lets 4,096 hints wait
+	s := servertest.StartRedis(b)
+	var heard atomic.Int64
+	all := make([]*redis.Cluster, nodes)
+	for i := range all {
+		all[i] = join(b, s.URL())
+		all[i].Subscribe(func(cluster.Hint) { heard.Add(1) })
+	}
+	b.ReportMetric(0, "ns/op")
+	hint := cluster.Hint{Kind: cluster.KindSession, UserID: fmt.Sprintf("usr_%026d", 1), SessionID: fmt.Sprintf("ses_%026d", 1)}
+	hint.Body = fmt.Appendf(nil, `{"user_id":%q,"session_id":%q,"at":"2026-01-02T03:04:05.678Z"}`, hint.UserID, hint.SessionID)
+	before, began := redisInfo(b, s, "used_cpu_user")+redisInfo(b, s, "used_cpu_sys"), time.Now()
+	for wave := range waves {
+		for range hints {
+			if err := all[0].Publish(b.Context(), hint); err != nil {
+				b.Fatal(err)
+			}
+		}
+		servertest.Eventually(b, "every node hears every hint", func() bool { return heard.Load() == int64(nodes*hints*(wave+1)) })
+	}
+	took := time.Since(began)
+	cpu := redisInfo(b, s, "used_cpu_user") + redisInfo(b, s, "used_cpu_sys") - before
+	b.ReportMetric(cpu/(nodes*waves*hints)*1e6, "redis-us/hint-and-node")
+	b.ReportMetric(nodes*waves*hints/took.Seconds(), "hints-heard/s")
 }

@@ -72,7 +72,7 @@ func gate() (url string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg, err := gatehouse.Configure([]string{"--store", "sqlite:" + filepath.Join(dir, "gatehouse.db")}, nil, nil)
+	cfg, err := gatehouse.Configure([]string{"--store=sqlite:" + filepath.Join(dir, "gatehouse.db"), "--mail-dir=" + filepath.Join(dir, "mail")}, nil, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

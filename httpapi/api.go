@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/address"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/clientaddr"
 	"github.com/gatehouse-dev/gatehouse/internal/events"
@@ -44,6 +45,7 @@ type Config struct {
 	Accounts *account.Service
 	Sessions *session.Service
 	SignIn   *signin.Service
+	Address  *address.Service
 	Factors  *factor.Service
 	Staff    *staff.Service
 	Audit    audit.Store
@@ -72,6 +74,7 @@ type Config struct {
 
 	Socket  http.Handler // GET /ws
 	App     http.Handler // what people see in a browser
+	Pages   bool         // whether App has addresses and files of its own, beside "/"
 	Metrics http.Handler // nil: not served here
 	// Served, if not nil, hears of every answer: by the pattern of its route, never by its path.
 	Served func(method, route string, status int, took time.Duration)
@@ -124,6 +127,7 @@ func New(cfg Config) *API {
 	a.oauthRoutes()
 	a.sessionRoutes()
 	a.accountRoutes()
+	a.addressRoutes()
 	a.againRoutes()
 	a.factorRoutes()
 	a.staffUserRoutes()
@@ -171,8 +175,6 @@ func (a *API) headers(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-func (a *API) notFound(w http.ResponseWriter, r *http.Request) { write(w, notFound) }
 
 // methodNotAllowed says which methods there are (RFC 9110 section 15.5.6).
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {

@@ -155,9 +155,9 @@ func TestNoRefusalRepeatsWhatWasSent(t *testing.T) {
 
 var parameter = regexp.MustCompile(`\{\w+\}`)
 
-// members are those of an operation's body.
+// members are those of an operation's body, if that is JSON.
 func members(l *lab, op *huma.Operation) map[string]*huma.Schema {
-	if op.RequestBody == nil {
+	if op.RequestBody == nil || op.RequestBody.Content["application/json"] == nil {
 		return nil
 	}
 	return l.api.OpenAPI().Components.Schemas.SchemaFromRef(op.RequestBody.Content["application/json"].Schema.Ref).Properties

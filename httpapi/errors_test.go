@@ -78,7 +78,7 @@ var errorCases = map[string]errorCase{
 	"an unknown session": {status: 404, code: "not_found", ask: func(l *lab) *answer {
 		return l.do("PATCH", "/auth/sessions/"+marker, doc{"name": "x"}, l.enter().bearer())
 	}},
-	"another method": {status: 405, code: "method_not_allowed", header: "Allow", value: "GET, PATCH, HEAD", ask: func(l *lab) *answer {
+	"another method": {status: 405, code: "method_not_allowed", header: "Allow", value: "GET, PATCH, DELETE, HEAD", ask: func(l *lab) *answer {
 		return l.do("PUT", "/auth/me", doc{marker: marker})
 	}},
 	"an address that is taken": {status: 409, code: "email_taken", ask: func(l *lab) *answer {

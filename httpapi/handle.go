@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"time"
 	"unicode/utf8"
 
@@ -34,6 +35,7 @@ type route struct {
 	summary      string
 	tag          string
 	status       int // of success; 0: 200, or 204 without an answer
+	accepted     any // what may be answered with 202 instead; nil: nothing
 
 	open   bool             // no access token is needed
 	roles  []string         // any of these; nil: everybody
@@ -96,6 +98,10 @@ func (rt route) operation(a *API) huma.Operation {
 			}
 			next(huma.WithValue(ctx, callKey{}, c))
 		}},
+	}
+	if rt.accepted != nil {
+		schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(rt.accepted), true, "")
+		op.Responses["202"] = &huma.Response{Description: "Accepted", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 	}
 	if !rt.open {
 		op.Security = []map[string][]string{{"bearer": append([]string{}, rt.roles...)}}

@@ -54,13 +54,13 @@ func open(t testing.TB, prepare func(*lab), flags ...string) *lab {
 	t.Cleanup(func() { _ = l.cluster.Close() })
 	l.limits = &ratelimit.Memory{Now: l.Time}
 	l.cfg = httpapi.Config{
-		Accounts: l.Accounts, Sessions: l.Sessions, SignIn: l.SignIn, Factors: l.Factors, Staff: l.Staff, Audit: l.Store,
+		Accounts: l.Accounts, Sessions: l.Sessions, SignIn: l.SignIn, Address: l.Address, Factors: l.Factors, Staff: l.Staff, Audit: l.Store,
 		Queue: l.Queue, Hooks: l.Hooks, Keys: l.Keys, Events: &l.events,
 		History: events.History{Source: l.Store, Kept: 24 * time.Hour, Recent: l.Config.AccessTTL + time.Minute, Overlap: revocation.Overlap},
 		Guard:   l.Guard, Presence: l.cluster, Limiter: l.limits, RateLimits: true, Send: l.push, Nodes: l.nodes, SignupOpen: l.Config.SignupOpen,
 		Locate: func(netip.Addr) *wire.Location { return nil }, PublicURL: l.Config.PublicURL, Origins: l.Config.AllowedOrigins,
 		StepUpAge: l.Config.StepUpAge, JWKS: func() []byte { return l.Keyset.Keys().JWKS() }, Ready: l.Store.Ping,
-		Socket: reply(http.StatusUpgradeRequired, ""), App: web.Handler(), Metrics: reply(http.StatusOK, "metrics"),
+		Socket: reply(http.StatusUpgradeRequired, ""), App: web.Front(), Metrics: reply(http.StatusOK, "metrics"),
 		Version: "test", Now: l.Time, Log: l.Log,
 	}
 	if prepare != nil {

@@ -175,7 +175,7 @@ func (a *API) destination(text string) (string, error) {
 	bad.Detail = "redirect_to must be a path of this site, or a URL of an allowed origin, without a fragment"
 	u, err := url.Parse(text)
 	switch {
-	case err != nil, strings.Contains(text, "#"), strings.ContainsFunc(text, misread), strings.ContainsFunc(u.Path, misread):
+	case err != nil, strings.Contains(text, "#"), strings.ContainsFunc(text, unicode.IsSpace), strings.ContainsFunc(text+u.Path, misread):
 	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(text, "/") && !strings.HasPrefix(u.Path, "//"):
 		return text, nil
 	case u.User == nil && u.Host != "" && u.Opaque == "" && slices.Contains(a.cfg.Origins, u.Scheme+"://"+u.Host):
@@ -184,8 +184,8 @@ func (a *API) destination(text string) (string, error) {
 	return "", &bad
 }
 
-// misread tells whether a character makes browsers and others read a URL differently.
-func misread(r rune) bool { return r == '\\' || unicode.IsControl(r) || unicode.IsSpace(r) }
+// misread tells whether a character makes browsers and others read a URL differently, also where it is encoded.
+func misread(r rune) bool { return r == '\\' || unicode.IsControl(r) }
 
 func (a *API) linkProvider(ctx context.Context, c *call, in *linking) (*answer[LinkURL], error) {
 	to := ""

@@ -53,7 +53,7 @@ func settle(schemas huma.Registry) {
 			}
 		}
 	}
-	for name, member := range map[string]string{"Session": "location", "Passkey": "last_used_at"} {
+	for name, member := range map[string]string{"Session": "location", "Passkey": "last_used_at", "ServiceKey": "last_used_at"} {
 		m := schemas.Map()[name].Properties
 		m[member] = &huma.Schema{AnyOf: []*huma.Schema{m[member], {Type: "null"}}}
 	}

@@ -132,7 +132,7 @@ func TestUnknownPathsAreNotFoundWithAndWithoutCredentials(t *testing.T) {
 func TestOtherMethodsAreToldWhichThereAre(t *testing.T) {
 	l := open(t, nil)
 	for call, allow := range map[string]string{
-		"POST /auth/me":                "GET, PATCH, HEAD",
+		"POST /auth/me":                "GET, PATCH, DELETE, HEAD",
 		"GET /auth/login":              "POST",
 		"HEAD /auth/login":             "POST",
 		"OPTIONS /auth/login":          "POST",

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -18,6 +19,32 @@ func (a *API) pageRoutes() {
 	a.mux.Method(http.MethodGet, "/docs", docs(a.huma.OpenAPI()))
 	a.mux.Get("/metrics", a.metrics)
 	a.mux.Method(http.MethodGet, "/", a.cfg.App)
+	if a.cfg.Pages {
+		a.mux.Method(http.MethodGet, "/assets/*", a.cfg.App)
+		a.mux.Method(http.MethodGet, "/icon.svg", a.cfg.App)
+	}
+}
+
+// apart are the first parts of paths that are no addresses of pages: what is not found there is not found.
+var apart = map[string]bool{
+	"auth": true, "admin": true, "ws": true, "events": true, "metrics": true, "openapi.json": true, "docs": true,
+	"healthz": true, "readyz": true, ".well-known": true, "assets": true,
+}
+
+// notFound is where a path leads that nothing was registered for. When a browser navigates there, it is for the app to
+// say what is at the address.
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if a.cfg.Pages && !apart[first] && navigates(r) {
+		a.cfg.App.ServeHTTP(w, r)
+		return
+	}
+	write(w, notFound)
+}
+
+// navigates tells whether somebody wants to see a page.
+func navigates(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 func writeJSON(w http.ResponseWriter, kind string, v any) {

@@ -7,8 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/web"
 )
 
 func TestMetricsAreForThisMachineOnly(t *testing.T) {
@@ -95,6 +97,59 @@ func TestPagesLoadNothing(t *testing.T) {
 		for _, link := range linkTarget.FindAllStringSubmatch(page, -1) {
 			l.do("GET", link[1], nil).is(200)
 		}
+	}
+}
+
+// withApp has an app of one page and one script.
+func withApp(l *lab) {
+	l.cfg.Pages = true
+	l.cfg.App = web.Site(fstest.MapFS{
+		"index.html":     {Data: []byte("<!doctype html>the app")},
+		"assets/main.js": {Data: []byte("export {}")},
+		"icon.svg":       {Data: []byte("<svg/>")},
+	})
+}
+
+var toPage = with("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+
+func TestNavigationsGetTheApp(t *testing.T) {
+	l := open(t, withApp)
+	for _, path := range []string{"/", "/login?next=/staff", "/staff/users/usr_1", "/authority", "/docsy"} {
+		a := l.do("GET", path, nil, toPage).is(200)
+		if string(a.body) != "<!doctype html>the app" || a.header.Get("Content-Security-Policy") == "" || a.header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s with %v", a, a.header)
+		}
+		if a := l.do("HEAD", path, nil, toPage).is(200); len(a.body) != 0 {
+			t.Errorf("HEAD %s", a)
+		}
+	}
+	if a := l.do("GET", "/assets/main.js", nil).is(200); !strings.Contains(a.header.Get("Cache-Control"), "immutable") {
+		t.Errorf("%s with %v", a, a.header)
+	}
+	l.do("GET", "/icon.svg", nil).is(200)
+}
+
+// TestAppSwallowsNothing: what is not found in the API is a problem for browsers too, and so is what is no navigation.
+func TestAppSwallowsNothing(t *testing.T) {
+	l := open(t, withApp)
+	for _, path := range []string{
+		"/auth", "/auth/nowhere", "/auth/sessions/ses_1/x", "/admin", "/admin/nowhere", "/ws/x", "/events/x", "/metrics/x", "/docs/x",
+		"/openapi.json/x", "/healthz/", "/readyz/x", "/.well-known/nowhere", "/auth%2Fnowhere",
+	} {
+		l.do("GET", path, nil, toPage).problem(404, "not_found")
+	}
+	l.do("GET", "/assets/gone.js", nil, toPage).is(404)
+	l.do("GET", "/security", nil).problem(404, "not_found")
+	l.do("GET", "/security", nil, with("Accept", "application/json")).problem(404, "not_found")
+	l.do("POST", "/security", nil, toPage).problem(404, "not_found")
+	l.do("GET", "/auth/login", nil, toPage).problem(405, "method_not_allowed")
+}
+
+func TestWithoutTheAppThereIsOnePage(t *testing.T) {
+	l := open(t, nil)
+	l.do("GET", "/", nil, toPage).is(200)
+	for _, path := range []string{"/login", "/assets/main.js", "/icon.svg"} {
+		l.do("GET", path, nil, toPage).problem(404, "not_found")
 	}
 }
 

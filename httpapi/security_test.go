@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/rules/rulestest"
 )
 
-func TestThreat9_AccessTokenReplayedAfterSignOut(t *testing.T) {
+func TestThreat09_AccessTokenReplayedAfterSignOut(t *testing.T) {
 	l := open(t, nil)
 	u := l.AddStranger()
 	for name, leave := range map[string]func(d in){

@@ -81,7 +81,7 @@ func (in *refreshing) token() string {
 func (a *API) signInRoutes() {
 	const tag = "Signing in"
 	handle(a, route{method: "POST", path: "/auth/register", tag: tag, status: http.StatusCreated, open: true, limit: &ratelimit.MailAddress,
-		summary: "Make an account and sign in"}, a.register)
+		accepted: VerificationSent{}, summary: "Make an account and sign in, or have the address proved by mail first"}, a.register)
 	handle(a, route{method: "POST", path: "/auth/login", tag: tag, open: true, limit: &ratelimit.LoginAddress,
 		summary: "Sign in by password"}, a.login)
 	handle(a, route{method: "POST", path: "/auth/setup", tag: tag, status: http.StatusCreated, open: true, limit: &ratelimit.LoginAddress,
@@ -94,17 +94,24 @@ func (a *API) signInRoutes() {
 		summary: "Which ways of signing in there are"}, a.options)
 }
 
-func (a *API) register(ctx context.Context, c *call, in *registration) (*answer[SignIn], error) {
+func (a *API) register(ctx context.Context, c *call, in *registration) (*registered, error) {
 	b := in.Body
 	email, entry, err := a.approach(ctx, c, ratelimit.MailAccount, b.Email, b.Entrance)
 	if err != nil {
 		return nil, err
 	}
+	if a.cfg.Accounts.VerifiedFirst {
+		return a.registerByMail(ctx, c, email, in)
+	}
 	out, err := a.cfg.SignIn.Register(ctx, account.New{Email: email, Name: b.Name, Password: b.Password}, entry)
 	if err != nil {
 		return nil, err
 	}
-	return a.signedIn(ctx, c, out)
+	entered, err := a.signedIn(ctx, c, out)
+	if err != nil {
+		return nil, err
+	}
+	return &registered{http.StatusCreated, Registered{entered.Body}}, nil
 }
 
 // login counts by address and by account, whether or not there is one; a good sign-in gives both places back.
@@ -288,7 +295,7 @@ type Options struct {
 }
 
 func (a *API) options(context.Context, *call, *struct{}) (*answer[Options], error) {
-	out := Options{Providers: []string{}, Signup: a.cfg.SignupOpen, Passkeys: a.cfg.Factors.WebAuthn != nil}
+	out := Options{Providers: []string{}, Signup: a.cfg.SignupOpen, EmailVerification: a.cfg.Accounts.VerifiedFirst, Passkeys: a.cfg.Factors.WebAuthn != nil}
 	out.Providers = slices.AppendSeq(out.Providers, maps.Keys(a.cfg.SignIn.Providers))
 	slices.Sort(out.Providers)
 	return &answer[Options]{out}, nil

@@ -110,6 +110,10 @@ func (a *API) staffUserRoutes() {
 	const tag = "Staff: users"
 	handle(a, route{method: "GET", path: "/admin/users", tag: tag, roles: staffRoles, summary: "Search users"}, a.users)
 	handle(a, route{method: "GET", path: "/admin/users/{id}", tag: tag, roles: staffRoles, summary: "One user"}, a.oneUser)
+	handle(a, route{method: "POST", path: "/admin/users", tag: tag, roles: adminRole, status: http.StatusCreated, stepUp: true,
+		summary: "Make an account for somebody and invite him by mail"}, a.invite)
+	handle(a, route{method: "DELETE", path: "/admin/users/{id}", tag: tag, roles: adminRole, status: http.StatusNoContent, stepUp: true,
+		summary: "Delete a user's account"}, a.deleteUser)
 	handle(a, route{method: "PUT", path: "/admin/users/{id}/roles", tag: tag, roles: adminRole, stepUp: true,
 		summary: "Set a user's roles: in force at once, also on open sockets"}, a.setRoles)
 	handle(a, route{method: "POST", path: "/admin/users/{id}/disable", tag: tag, roles: adminRole, stepUp: true,
@@ -169,6 +173,14 @@ func (a *API) enable(ctx context.Context, c *call, in *explained) (*answer[wire.
 		return nil, err
 	}
 	return asUser(a.cfg.Staff.Enable(ctx, c.staff(), in.ID, reason))
+}
+
+func (a *API) deleteUser(ctx context.Context, c *call, in *ending) (*nothing, error) {
+	reason, err := in.why()
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.cfg.Staff.Delete(ctx, c.staff(), in.ID, reason)
 }
 
 func (a *API) resetFactors(ctx context.Context, c *call, in *explained) (*answer[wire.User], error) {

@@ -1,11 +1,11 @@
-// Package hub holds the sockets of one node: the handshake, the frames of gatehouse.v1, the live devices feed,
+// Package hub holds the sockets of one node: the handshake, the frames of gatehouse.v1, the live feeds,
 // re-authentication in place, forced sign-out and the polite drain.
 //
 // A Hub is an http.Handler. It knows no token format, store or bus: who may come in is decided by an
 // [Authenticator], what sessions a user has is told by a [Directory], who is online by a [Registry], and messages
 // travel by a [Courier]. In the other direction the program tells the hub what happened: [Hub.SessionEnded],
-// [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged] and [Hub.Deliver]. None of
-// these blocks, does I/O or waits for a socket.
+// [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged], [Hub.AuditAdded],
+// [Hub.JobChanged] and [Hub.Deliver]. None of these blocks, does I/O or waits for a socket.
 //
 // # A socket's life
 //
@@ -23,6 +23,15 @@
 //
 // An authenticated socket has authority until Principal.Expires. It is warned before, limited at that moment, and
 // closed 25 s later unless an auth frame or a refresh elsewhere (SessionRenewed) renews it. Authority never shrinks.
+//
+// # Feeds
+//
+// A feed lives while a socket here watches it. What it is told is only that something may have changed: it reads how
+// that stands now, from the interfaces of Config, compares, and tells every watch what is news to it. So a hint that
+// comes twice or late does no harm, and nobody watching costs nothing. The devices of a user are a feed of his own; of
+// presence, of everybody's sessions, of the audit and of jobs there is one each. An [Observer] brings in what happens
+// on other nodes, from the first watch to the last. From the moment that a user's roles do not allow a watch any more
+// it gets nothing, and then ends.
 //
 // # Messages to the program
 //

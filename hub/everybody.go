@@ -115,15 +115,17 @@ func (e *everybody) next() turn {
 	return t
 }
 
-// knownOf are the sessions of the user that a watch was told of, or that the news name.
+// knownOf are the sessions of the user that live as far as a watch was told, or that the news name.
 func (e *everybody) knownOf(user string, n news) []string {
 	known := maps.Clone(n.sessions)
 	if known == nil {
 		known = map[string]bool{}
 	}
 	for _, w := range e.f.watches {
-		for id := range w.roll.held[user] {
-			known[id] = true
+		for id, last := range w.roll.held[user] {
+			if last != nil {
+				known[id] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(known))

@@ -95,7 +95,7 @@ func (l *lab) waits(p Principal) (n int) {
 }
 
 // Attack: 10,000 pings, which are answered one by one elsewhere.
-func TestPingFlood(t *testing.T) {
+func TestThreat19_PingFlood(t *testing.T) {
 	for name, frame := range map[string][]byte{"pings": masked(true, opPing, []byte("x")), "pongs": masked(true, opPong, []byte("x"))} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, Limits{}, func(t *testing.T, l *lab) {
@@ -139,7 +139,7 @@ func TestAnnouncedGiantCostsNoMemory(t *testing.T) {
 }
 
 // Attack: oversized and deeply nested frames.
-func TestMonstrousFrames(t *testing.T) {
+func TestThreat19_MonstrousFrames(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
 		code wire.CloseCode

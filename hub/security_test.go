@@ -12,7 +12,7 @@ import (
 )
 
 // Attack: a page of another origin opens a socket with the victim's cookie.
-func TestForeignOriginIsRefused(t *testing.T) {
+func TestThreat14_ForeignOriginIsRefused(t *testing.T) {
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {
 		p := l.signIn("usr_1")
 		cookie := bare().with("Cookie", "session="+p.SessionID)

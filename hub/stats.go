@@ -18,7 +18,7 @@ type Stats struct {
 
 	FramesIn       uint64
 	FramesOut      uint64
-	DroppedChanges uint64 // feed changes that did not fit; a snapshot followed
+	DroppedChanges uint64 // feed changes that did not fit; a snapshot or the end of the feed followed
 	LostMessages   uint64 // messages that did not fit on a socket
 	SlowConsumers  uint64
 	LimitedFrames  uint64 // refused because a socket sent too many

@@ -56,24 +56,21 @@ const (
 func (c *conn) handleSubscribe(r request) {
 	name, _, ok := r.text("feed")
 	kind, known := feedKinds[name]
-	if !ok || !known {
+	switch {
+	case !ok || !known:
 		c.invalid(r, "unknown feed")
-		return
-	}
-	if kind.roles != nil && !hasRole(c.principal().Roles, kind.roles...) {
+	case !allowed(c.principal(), kind.roles):
 		c.forbid(r)
-		return
-	}
-	if !kind.served(&c.hub.cfg) {
+	case !kind.served(&c.hub.cfg):
 		c.invalid(r, "this feed is not served")
-		return
+	default:
+		want, err := kind.wants(r)
+		if err != nil {
+			c.invalid(r, err.Error())
+			return
+		}
+		c.subscribe(r, kind, feedKey{name: name}, want)
 	}
-	want, err := kind.wants(r)
-	if err != nil {
-		c.invalid(r, err.Error())
-		return
-	}
-	c.subscribe(r, kind, feedKey{name: name}, want)
 }
 
 func (c *conn) subscribe(r request, kind feedKind, key feedKey, want want) {
@@ -82,7 +79,7 @@ func (c *conn) subscribe(r request, kind feedKind, key feedKey, want want) {
 	if key.name == wire.FeedPresence && !c.hub.cfg.PresenceVisible && !want.only(p.UserID) {
 		roles = staff
 	}
-	if roles != nil && !hasRole(p.Roles, roles...) {
+	if !allowed(p, roles) {
 		c.forbid(r)
 		return
 	}
@@ -93,6 +90,9 @@ func (c *conn) subscribe(r request, kind feedKind, key feedKey, want want) {
 	c.hub.attend(c.newWatch(key, roles, want), kind)
 	c.dropLostFeeds() // a demotion may have come between
 }
+
+// allowed tells whether the user has one of the roles; nil asks for none.
+func allowed(p Principal, roles []string) bool { return roles == nil || hasRole(p.Roles, roles...) }
 
 func (c *conn) handleUnsubscribe(r request) {
 	name, _, ok := r.text("feed")

@@ -84,7 +84,7 @@ func (w *watch) lose(code string) {
 }
 
 // allowedLocked tells whether the user's roles, as they are now, allow the watch.
-func (w *watch) allowedLocked() bool { return w.roles == nil || hasRole(w.c.p.Roles, w.roles...) }
+func (w *watch) allowedLocked() bool { return allowed(w.c.p, w.roles) }
 
 // tell numbers a change and queues it. The caller holds the feed's mu.
 func (w *watch) tell(ch change) {

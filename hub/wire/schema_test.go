@@ -69,9 +69,7 @@ func schemaName(v any) string { return huma.DefaultSchemaNamer(reflect.TypeOf(v)
 // schemas are the JSON Schemas of the server's frames and of what stands in them, by the names of their Go types.
 func schemas(t *testing.T) map[string]object {
 	t.Helper()
-	defs := huma.NewMapRegistry(defsPrefix, huma.DefaultSchemaNamer)
-	defs.RegisterTypeAlias(reflect.TypeFor[Time](), reflect.TypeFor[time.Time]())
-	defs.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[any]())
+	defs := registry()
 	for kind, frame := range serverFrames {
 		ref := defs.Schema(reflect.TypeOf(frame), true, "")
 		defs.SchemaFromRef(ref.Ref).Properties["type"] = &huma.Schema{Type: huma.TypeString, Enum: []any{kind}}
@@ -79,6 +77,13 @@ func schemas(t *testing.T) map[string]object {
 	settle(defs.Map())
 	comment(t, defs.Map())
 	return plain[map[string]object](t, defs.Map())
+}
+
+func registry() huma.Registry {
+	defs := huma.NewMapRegistry(defsPrefix, huma.DefaultSchemaNamer)
+	defs.RegisterTypeAlias(reflect.TypeFor[Time](), reflect.TypeFor[time.Time]())
+	defs.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[any]())
+	return defs
 }
 
 // settle says what huma cannot know: which members may be null, and that lists are none of them.

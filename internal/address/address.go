@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -122,7 +121,7 @@ func (s *Service) firstUse(u account.User) bool {
 // disown takes from an account whose address was never verified what was set up in it, and ends its sessions. Whoever
 // proves the address does the same again in the change that gives it to him, for what a session has put there before
 // it ended.
-func (s *Service) disown(ctx context.Context, u account.User, ip string) (account.User, error) {
+func (s *Service) disown(ctx context.Context, u account.User, e session.Ending) (account.User, error) {
 	after, err := s.Accounts.Change(ctx, u.ID, true, func(now *account.User) error {
 		if now.AuthVersion != u.AuthVersion || !now.EmailVerifiedAt.IsZero() {
 			return grant.ErrExpired
@@ -133,7 +132,7 @@ func (s *Service) disown(ctx context.Context, u account.User, ip string) (accoun
 	if err != nil {
 		return account.User{}, err
 	}
-	return after, s.endAll(ctx, u.ID, session.Ending{Reason: "credentials_changed", By: wire.By{Kind: wire.BySystem}, IP: ip})
+	return after, s.endAll(ctx, u.ID, e)
 }
 
 // endAll ends a user's sessions, and what others were given to act for him. Both happen also when the caller goes away.

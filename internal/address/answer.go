@@ -32,8 +32,7 @@ func (s *Service) Answer(ctx context.Context, t outbox.Task, l mail.Letter) (mai
 	return l, outbox.Permanent(fmt.Errorf("nobody knows what %q is", l.Ask.For))
 }
 
-// answerRegistration gives name and password to the link, and keeps them by the address too: for one more letter, and
-// to tell who comes too soon.
+// answerRegistration gives name and password to the link.
 func (s *Service) answerRegistration(ctx context.Context, t outbox.Task, l mail.Letter, u account.User, found bool) (mail.Letter, error) {
 	if found && u.Disabled {
 		return l, mail.ErrNone
@@ -41,15 +40,7 @@ func (s *Service) answerRegistration(ctx context.Context, t outbox.Task, l mail.
 	if found && !u.EmailVerifiedAt.IsZero() {
 		return l, s.tellTaken(ctx, t, u)
 	}
-	w := waiting{Email: l.To, Name: l.Name, Hash: l.Ask.Hash}
-	payload, err := w.encode()
-	if err != nil {
-		return l, err
-	}
-	if err := s.Grants.Keep(ctx, grant.Grant{Purpose: grant.Registration, UserID: l.To, TriesLeft: 1, Payload: payload}, VerifyLife); err != nil {
-		return l, err
-	}
-	return s.verifying(ctx, l.To, grant.Grant{UserID: l.To}, w)
+	return s.verifying(ctx, l.To, grant.Grant{UserID: l.To}, waiting{Email: l.To, Name: l.Name, Hash: l.Ask.Hash})
 }
 
 // verifying is the letter whose link verifies an address.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
+	"github.com/gatehouse-dev/gatehouse/internal/grant"
 	"github.com/gatehouse-dev/gatehouse/internal/mail"
 )
 
@@ -17,7 +18,8 @@ const (
 )
 
 // Register has the account made once its address is proved, for every address that might be one. Name and password
-// wait in the letter's own link.
+// wait in the letter's own link; they are kept by the address too, to tell who signs in too soon, and for one more
+// letter.
 func (s *Service) Register(ctx context.Context, n account.New, ip string) error {
 	if s.Closed {
 		return account.ErrSignupClosed
@@ -30,6 +32,9 @@ func (s *Service) Register(ctx context.Context, n account.New, ip string) error 
 	}
 	hash, err := s.Accounts.Hasher.Hash(ctx, n.Password)
 	if err != nil {
+		return err
+	}
+	if err := s.keep(ctx, waiting{Email: n.Email, Name: n.Name, Hash: hash}); err != nil {
 		return err
 	}
 	return s.ask(ctx, mail.Letter{Kind: mail.VerifyEmail, To: n.Email, Name: n.Name, Ask: &mail.Ask{For: registration, Hash: hash, IP: ip}})
@@ -76,6 +81,14 @@ func (s *Service) Change(ctx context.Context, a Actor, email string) error {
 		s.record(ctx, audit.EmailChangeAsked, u.ID, a.IP)
 	}
 	return err
+}
+
+func (s *Service) keep(ctx context.Context, w waiting) error {
+	payload, err := w.encode()
+	if err != nil {
+		return err
+	}
+	return s.Grants.Keep(ctx, grant.Grant{Purpose: grant.Registration, UserID: w.Email, TriesLeft: 1, Payload: payload}, VerifyLife)
 }
 
 func (s *Service) ask(ctx context.Context, l mail.Letter) error {

@@ -115,7 +115,7 @@ func (s *Service) create(ctx context.Context, w waiting, ip string) error {
 
 func (s *Service) claim(ctx context.Context, u account.User, w waiting, ip string) error {
 	welcome, letters := s.welcome(u)
-	u, err := s.disown(ctx, u, ip)
+	u, err := s.disown(ctx, u, session.Ending{Reason: "credentials_changed", By: wire.By{Kind: wire.BySystem}, IP: ip})
 	if err != nil {
 		return err
 	}
@@ -199,21 +199,20 @@ func (s *Service) Reset(ctx context.Context, secret, password, ip string) error 
 	if err != nil {
 		return err
 	}
-	if err := s.choose(ctx, u, w, hash, ip); err != nil {
+	e := session.Ending{Reason: "credentials_changed", By: wire.By{Kind: wire.ByUser}, Actor: audit.Party{Kind: "user", ID: u.ID}, IP: ip}
+	if err := s.choose(ctx, u, w, hash, e); err != nil {
 		return err
 	}
 	s.record(ctx, audit.PasswordReset, u.ID, ip)
-	return s.endAll(ctx, u.ID, session.Ending{
-		Reason: "credentials_changed", By: wire.By{Kind: wire.ByUser}, Actor: audit.Party{Kind: "user", ID: u.ID}, IP: ip,
-	})
+	return s.endAll(ctx, u.ID, e)
 }
 
 // choose writes the new password. What was set up before the address was proved goes.
-func (s *Service) choose(ctx context.Context, u account.User, w waiting, hash, ip string) (err error) {
+func (s *Service) choose(ctx context.Context, u account.User, w waiting, hash string, e session.Ending) (err error) {
 	welcome, letters := s.welcome(u)
 	unproved := u.EmailVerifiedAt.IsZero()
 	if unproved {
-		if u, err = s.disown(ctx, u, ip); err != nil {
+		if u, err = s.disown(ctx, u, e); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -42,3 +43,6 @@ type Node struct {
 	Connections int
 	Lag         time.Duration // of the bus, to the millisecond
 }
+
+// ErrPartial comes with an answer that is of this node's own connections only, because the others cannot be asked.
+var ErrPartial = errors.New("the other nodes cannot be asked")

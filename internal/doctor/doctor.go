@@ -46,23 +46,19 @@ func (r Report) Healthy() bool {
 	return true
 }
 
-// Print writes a line for each finding.
+// Print writes a line for each finding: what it is, and behind an arrow what to do.
 func (r Report) Print(w io.Writer) error {
 	for _, f := range r {
-		text := sentence(f.Found)
+		text := f.Found
 		if f.Do != "" {
-			text += " " + sentence(f.Do)
+			text += " → " + f.Do
 		}
+		text = strings.Join(strings.Fields(text), " ") // errors may have lines
 		if _, err := fmt.Fprintf(w, "%-8s %-14s %s\n", f.Verdict, f.Check, text); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sentence(text string) string {
-	text = strings.Join(strings.Fields(text), " ") // errors may have lines
-	return strings.TrimSuffix(strings.ToUpper(text[:1])+text[1:], ".") + "."
 }
 
 // JSON writes the report as {checks: […]}.

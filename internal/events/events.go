@@ -41,13 +41,14 @@ func Of(c revocation.Change) (Event, bool) {
 	return Event{Position: position(c.At), Body: e.Body()}, true
 }
 
-// OfPresence is the event that a device came or went; most changes of connections are none.
-func OfPresence(c presence.Change, now time.Time) (Event, bool) {
-	e := webhook.Event{Type: webhook.DeviceOnline, At: now, Data: webhook.Data{UserID: c.UserID, SessionID: c.SessionID}}
+// OfPresence is the event that a device came or went, the same on every node that hears of it; most changes of
+// connections are none.
+func OfPresence(c presence.Change) (webhook.Event, bool) {
+	e := webhook.Event{Type: webhook.DeviceOnline, At: c.LastSeen, Data: webhook.Data{UserID: c.UserID, SessionID: c.SessionID}}
 	if !c.Online {
 		e.Type = webhook.DeviceOffline
 	}
-	return Event{Body: e.Body()}, !c.Online || c.Connections == 1
+	return e, !c.Online || c.Connections == 1
 }
 
 func position(at time.Time) string { return strconv.FormatInt(at.UnixMicro(), 10) }

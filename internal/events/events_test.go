@@ -46,8 +46,8 @@ func TestDevicesComeAndGoOnce(t *testing.T) {
 		{presence.Change{Online: true, Connections: 0}, ""},
 		{presence.Change{}, "device.offline"},
 	} {
-		e, ok := OfPresence(c.change, epoch)
-		if ok != (c.want != "") || ok && e.Type != c.want || e.Position != "" {
+		e, ok := OfPresence(c.change)
+		if ok != (c.want != "") || ok && e.Type != c.want {
 			t.Errorf("%+v is %q", c.change, e.Type)
 		}
 	}

@@ -22,8 +22,18 @@ type device struct {
 
 func newDevice(t *testing.T, u account.User) *device {
 	return &device{
-		t: t, auth: vwa.NewAuthenticatorWithOptions(vwa.AuthenticatorOptions{UserHandle: []byte(u.ID)}), cred: vwa.NewCredential(vwa.KeyTypeEC2),
+		t: t, auth: vwa.NewAuthenticatorWithOptions(vwa.AuthenticatorOptions{UserHandle: []byte(u.ID)}), cred: newCredential(),
 		rp: vwa.RelyingParty{ID: "gate.example.com", Name: "Gatehouse", Origin: origin},
+	}
+}
+
+// newCredential is one whose key has coordinates of full length: the software writes shorter ones without their zeros
+// in front, which is no COSE key.
+func newCredential() vwa.Credential {
+	for {
+		if c := vwa.NewCredential(vwa.KeyTypeEC2); len(c.Key.AttestationData()) == 77 {
+			return c
+		}
 	}
 }
 

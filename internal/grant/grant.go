@@ -44,6 +44,7 @@ type Grant struct {
 
 // Store keeps grants. All of it is safe for concurrent use on any number of nodes.
 type Store interface {
+	// InsertGrant answers fault.ErrConflict when there is one of the purpose with the hash.
 	InsertGrant(ctx context.Context, g Grant) error
 	// Grant is a live grant with tries left, as it stands; fault.ErrNotFound.
 	Grant(ctx context.Context, purpose, hash string, now time.Time) (Grant, error)

@@ -247,3 +247,14 @@ func (n *node) ready() bool {
 	defer resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }
+
+// writtenOnline tells whether the records of the sessions say that they are online.
+func (s *site) writtenOnline(n *node, sessions []seeded) bool {
+	s.t.Helper()
+	var page struct{ Total int }
+	target := n.URL + "/admin/sessions?online=true&user_id=" + url.QueryEscape(sessions[0].UserID)
+	if no := call(s.t, "GET", target, s.admin(n), nil, &page); no.Code != "" {
+		s.t.Fatalf("sessions: %+v", no)
+	}
+	return page.Total == len(sessions)
+}

@@ -27,14 +27,14 @@ func (m *model) step(t *testing.T, r *rand.Rand, n []*node, admin string, d seed
 	m.mu.Lock()
 	gone, open := m.gone[d.SessionID], len(m.open[d.SessionID])
 	m.mu.Unlock()
-	switch roll := r.IntN(100); {
+	switch roll := r.IntN(1000); {
 	case gone:
-	case roll < 2:
+	case roll < 1:
 		n[r.IntN(len(n))].kick(admin, d.SessionID)
 		m.mu.Lock()
 		m.gone[d.SessionID], m.ends = true, m.ends+1
 		m.mu.Unlock()
-	case roll < 50 && open < 3:
+	case roll < 500 && open < 3:
 		k, err := servertest.Dial(n[r.IntN(len(n))].URL, d.AccessToken)
 		if err != nil {
 			t.Errorf("a live session is not let in: %v", err)

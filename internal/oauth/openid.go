@@ -32,12 +32,15 @@ func (p *openID) discover(ctx context.Context) (*oidc.Provider, error) {
 	}
 	found, err, _ := p.asking.Do("", func() (any, error) {
 		// Others wait for it too: it must not end with the request.
-		return oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.issuer)
+		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.issuer)
+		if err == nil {
+			p.provider.Store(found)
+		}
+		return found, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("discover issuer: %w", err)
 	}
-	p.provider.Store(found.(*oidc.Provider))
 	return found.(*oidc.Provider), nil
 }
 

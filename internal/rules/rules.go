@@ -134,9 +134,10 @@ func Wire(cfg config.Config, store Store, box *seal.Box, now func() time.Time, l
 	r.Audit = &audit.Recorder{Store: store, Now: now, Log: log}
 	r.Keyset = &keyset.Service{Store: store, Box: box, Now: now, Issuer: cfg.PublicURL.String(), TTL: cfg.AccessTTL, Log: log}
 	r.Traces = session.NewTraces(store.Touch, now, log)
-	r.Accounts = &account.Service{Store: store, Hasher: account.NewHasher(0, 0), Now: now}
+	told := heralded{store, r}
+	r.Accounts = &account.Service{Store: told, Hasher: account.NewHasher(0, 0), Now: now}
 	r.Sessions = &session.Service{
-		Store: store, Users: store, Audit: r.Audit, Box: box, Traces: r.Traces, Max: cfg.MaxSessions, Now: now,
+		Store: told, Users: store, Audit: r.Audit, Box: box, Traces: r.Traces, Max: cfg.MaxSessions, Now: now,
 		Signer: func() session.Signer { return r.Keyset.Keys() }, MustHaveFactor: MustHaveFactor(cfg),
 		Lives: session.Lifetimes{
 			Access: cfg.AccessTTL, Refresh: cfg.RefreshTTL, Absolute: cfg.SessionTTL, Grace: cfg.RefreshGrace,

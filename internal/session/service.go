@@ -142,6 +142,7 @@ func (s *Service) fresh(in Start) (Session, []byte) {
 		CreatedAt: now, RefreshedAt: now, ExpiresAt: now.Add(s.Lives.Refresh), AbsoluteExpiresAt: now.Add(s.Lives.Absolute),
 		LastSeenAt: now, IP: in.Visit.IP, UserAgent: in.Visit.UserAgent, Location: in.Visit.Location,
 	}
+	sess.Device.Kind = cmp.Or(sess.Device.Kind, "unknown") // a visit without a device, as in load tests
 	sess.Refresh = Refresh{Generation: 1, RotatedAt: now, Key: s.Box.Seal(refreshKeys, key, []byte(sess.ID))}
 	return sess, key
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/factor"
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
@@ -68,7 +69,7 @@ func (s *Service) challenge(ctx context.Context, u account.User, method string, 
 }
 
 // Pending is whose sign-in a challenge is and how it wants its session: grant.ErrExpired when it is used up, expired
-// or unknown. It costs no try.
+// or unknown, or when his account has changed since. It costs no try.
 func (s *Service) Pending(ctx context.Context, token string) (userID, transport string, err error) {
 	g, p, err := s.pending(ctx, token)
 	return g.UserID, p.Transport, err
@@ -82,7 +83,20 @@ func (s *Service) pending(ctx context.Context, token string) (g grant.Grant, p p
 	if err := json.Unmarshal(g.Payload, &p); err != nil {
 		return g, p, fmt.Errorf("decode challenge: %w", err)
 	}
-	return g, p, nil
+	_, err = s.unchanged(ctx, g)
+	return g, p, err
+}
+
+// unchanged is the user of a challenge, as long as he may sign in as he could when it was made.
+func (s *Service) unchanged(ctx context.Context, g grant.Grant) (account.User, error) {
+	u, err := s.Accounts.User(ctx, g.UserID)
+	if errors.Is(err, fault.ErrNotFound) || err == nil && u.AuthVersion != g.AuthVersion {
+		return account.User{}, grant.ErrExpired
+	}
+	if err != nil {
+		return account.User{}, fmt.Errorf("read user: %w", err)
+	}
+	return u, nil
 }
 
 // PayTOTP finishes a sign-in by a code of the authenticator app.
@@ -123,13 +137,12 @@ func (s *Service) PayPasskey(ctx context.Context, token, ceremony string, creden
 // pay takes one of the challenge's tries and, when the factor is right, redeems it. Of any number of right answers at
 // once one gets the session.
 func (s *Service) pay(ctx context.Context, token string, e Entry, show func(grant.Grant, pending) (method string, err error)) (session.Issued, error) {
-	g, err := s.Grants.Try(ctx, grant.MFA, token)
+	g, p, err := s.pending(ctx, token)
 	if err != nil {
 		return session.Issued{}, err
 	}
-	var p pending
-	if err := json.Unmarshal(g.Payload, &p); err != nil {
-		return session.Issued{}, fmt.Errorf("decode challenge: %w", err)
+	if _, err := s.Grants.Try(ctx, grant.MFA, token); err != nil {
+		return session.Issued{}, err
 	}
 	method, err := show(g, p)
 	if err != nil {
@@ -139,12 +152,9 @@ func (s *Service) pay(ctx context.Context, token string, e Entry, show func(gran
 	if _, err := s.Grants.Take(ctx, grant.MFA, token); err != nil {
 		return session.Issued{}, err
 	}
-	u, err := s.Accounts.User(ctx, g.UserID)
+	u, err := s.unchanged(ctx, g)
 	if err != nil {
-		return session.Issued{}, fmt.Errorf("read user: %w", err)
-	}
-	if u.AuthVersion != g.AuthVersion {
-		return session.Issued{}, grant.ErrExpired
+		return session.Issued{}, err
 	}
 	e.Transport, e.DeviceName = p.Transport, p.DeviceName
 	return s.start(ctx, u, 2, append(p.AMR, method), e)

@@ -142,6 +142,7 @@ func TestThreat24_FailingSignInsHarmNoSessionOfTheVictim(t *testing.T) {
 	h := rulestest.Open(t)
 	u := h.AddUser(email)
 	x := login(t, h)
+	u = h.Account(u.ID) // with the device that he signed in from
 	for range 8 {
 		if _, err := h.SignIn.Login(t.Context(), email, "guess after guess", rulestest.Entry); !errors.Is(err, account.ErrInvalidCredentials) {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // batch is how many records are in memory at once.
-const batch = 500
+var batch = 500
 
 // users are copied last: until there are some, a copy that broke can be repeated.
 const users = "users"

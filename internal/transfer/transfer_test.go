@@ -26,6 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	transfer.SetBatch(10)
 	code := m.Run()
 	servertest.EndMongo()
 	os.Exit(code)
@@ -125,7 +126,7 @@ func check(t *testing.T, s transfer.Store, want map[string][]any) {
 }
 
 func TestFromFileToMongoAndBackEveryRecordIsTheSame(t *testing.T) {
-	const many = 1203 // more than two batches
+	const many = 23 // more than two batches
 	file, database, again := openFile(t), openMongo(t), openFile(t)
 	want := fill(t, file, many)
 	counts := copyAll(t, file, database)
@@ -168,11 +169,11 @@ func TestCopyThatBrokeIsRepeated(t *testing.T) {
 	for _, kind := range []string{"audit", "sessions", "service_keys"} {
 		t.Run(kind, func(t *testing.T) {
 			from, to := openFile(t), openFile(t)
-			want := fill(t, from, 1203)
+			want := fill(t, from, 23)
 			if _, err := tryCopy(t.Context(), from, &broken{Store: to, kind: kind}); !errors.Is(err, errBroken) {
 				t.Fatal(err)
 			}
-			if n, err := to.Count(t.Context(), kind); err != nil || n == 0 || n == 1203 {
+			if n, err := to.Count(t.Context(), kind); err != nil || n == 0 || n == 23 {
 				t.Fatalf("%d %s are there, so it did not break midway; %v", n, kind, err)
 			}
 			if n, err := to.Count(t.Context(), "users"); err != nil || n != 0 {

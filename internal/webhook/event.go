@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/outbox"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
 // The events.
@@ -106,6 +107,11 @@ func (s *Service) Raise(ctx context.Context, e Event, delay time.Duration) ([]st
 	return ids, nil
 }
 
+// ended tells whether it was this end: of two at once, one is written.
+func ended(sess session.Session, b Body) bool {
+	return sess.Ended() && sess.EndReason == b.Data.Reason && sess.EndedAt.Truncate(time.Millisecond).Equal(b.Timestamp)
+}
+
 // holds tells whether the event's fact has come. A record that is gone tells nothing any more: what it told is past.
 func (s *Service) holds(ctx context.Context, b Body, epoch int) (bool, error) {
 	var (
@@ -115,7 +121,7 @@ func (s *Service) holds(ctx context.Context, b Body, epoch int) (bool, error) {
 	switch b.Type {
 	case SessionStarted, SessionEnded:
 		sess, readErr := s.Records.Session(ctx, b.Data.SessionID)
-		held, err = b.Type == SessionStarted || sess.Ended() && sess.EndReason == b.Data.Reason, readErr
+		held, err = b.Type == SessionStarted || ended(sess, b), readErr
 	case RolesChanged, UserDisabled:
 		u, readErr := s.Records.User(ctx, b.Data.UserID)
 		held, err = u.Epoch >= epoch && (b.Type == RolesChanged || u.Disabled), readErr

@@ -162,6 +162,16 @@ func (s *Service) subscribers(ctx context.Context, event string) ([]Webhook, err
 	return slices.DeleteFunc(slices.Clone(all), func(w Webhook) bool { return !slices.Contains(w.Events, event) }), err
 }
 
+// Wanted tells whether a webhook asked for one of the events.
+func (s *Service) Wanted(ctx context.Context, events ...string) bool {
+	for _, e := range events {
+		if to, err := s.subscribers(ctx, e); err != nil || len(to) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Service) recent(ctx context.Context) ([]Webhook, error) {
 	s.mu.Lock()
 	known, fresh := s.known, !s.readAt.IsZero() && s.Now().Sub(s.readAt) < freshFor

@@ -153,7 +153,8 @@ func TestEventWhoseFactDidNotComeIsNotTold(t *testing.T) {
 		{"started", webhook.Event{Type: webhook.SessionStarted, Data: webhook.Data{SessionID: live.ID}}, true},
 		{"started and ended", webhook.Event{Type: webhook.SessionStarted, Data: webhook.Data{SessionID: ended.ID}}, true},
 		{"not started", webhook.Event{Type: webhook.SessionStarted, Data: webhook.Data{SessionID: "ses_none"}}, false},
-		{"ended", webhook.Event{Type: webhook.SessionEnded, Data: webhook.Data{SessionID: ended.ID, Reason: "signed_out"}}, true},
+		{"ended", webhook.Event{At: epoch, Type: webhook.SessionEnded, Data: webhook.Data{SessionID: ended.ID, Reason: "signed_out"}}, true},
+		{"ended at another time", webhook.Event{At: epoch.Add(time.Millisecond), Type: webhook.SessionEnded, Data: webhook.Data{SessionID: ended.ID, Reason: "signed_out"}}, false},
 		{"ended otherwise", webhook.Event{Type: webhook.SessionEnded, Data: webhook.Data{SessionID: ended.ID, Reason: "kicked"}}, false},
 		{"not ended", webhook.Event{Type: webhook.SessionEnded, Data: webhook.Data{SessionID: live.ID, Reason: "kicked"}}, false},
 		{"roles changed", webhook.Event{Type: webhook.RolesChanged, Data: webhook.Data{UserID: user.ID}, Epoch: 4}, true},
@@ -164,7 +165,9 @@ func TestEventWhoseFactDidNotComeIsNotTold(t *testing.T) {
 		{"online", webhook.Event{Type: webhook.DeviceOnline, Data: webhook.Data{SessionID: live.ID}}, true},
 		{"offline", webhook.Event{Type: webhook.DeviceOffline, Data: webhook.Data{SessionID: live.ID}}, true},
 	} {
-		tt.event.At = epoch.Add(time.Duration(i) * time.Second)
+		if tt.event.At.IsZero() {
+			tt.event.At = epoch.Add(time.Duration(i+1) * time.Second)
+		}
 		if err := l.try(l.raise(tt.event)[0]); errors.Is(err, outbox.ErrNoFact) == tt.told {
 			t.Errorf("%s: %v", tt.name, err)
 		}

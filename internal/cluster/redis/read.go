@@ -22,27 +22,31 @@ const (
 )
 
 // Presence is how the user's online sessions stand, by session id. While Redis cannot be reached it is what this
-// node's own connections say; the error is always nil.
+// node's own connections say, with cluster.ErrPartial, the only error there is.
 func (c *Cluster) Presence(ctx context.Context, userID string) (map[string]presence.State, error) {
-	return c.states(ctx, userID, c.hashes(ctx, []string{userID})[userID]), nil
+	hashes, err := c.hashes(ctx, []string{userID})
+	return c.states(ctx, userID, hashes[userID]), err
 }
 
 // PresenceOf is Presence of many users at once, by user id. Users of whom nothing is online are left out.
-func (c *Cluster) PresenceOf(ctx context.Context, userIDs []string) (map[string]map[string]presence.State, error) {
-	found := make(map[string]map[string]presence.State, len(userIDs))
+func (c *Cluster) PresenceOf(ctx context.Context, userIDs []string) (found map[string]map[string]presence.State, partial error) {
+	found = make(map[string]map[string]presence.State, len(userIDs))
 	for some := range slices.Chunk(userIDs, readBatch) {
-		hashes := c.hashes(ctx, some)
+		hashes, err := c.hashes(ctx, some)
+		if err != nil {
+			partial = err
+		}
 		for _, id := range some {
 			if states := c.states(ctx, id, hashes[id]); len(states) > 0 {
 				found[id] = states
 			}
 		}
 	}
-	return found, nil
+	return found, partial
 }
 
-// hashes reads the hashes of users; none while Redis cannot be reached.
-func (c *Cluster) hashes(ctx context.Context, userIDs []string) map[string]map[string]string {
+// hashes reads the hashes of users; none, and cluster.ErrPartial, while Redis cannot be reached.
+func (c *Cluster) hashes(ctx context.Context, userIDs []string) (map[string]map[string]string, error) {
 	var found map[string]map[string]string
 	err := c.reading(ctx, func(ctx context.Context) error {
 		pipe := c.db.Pipeline()
@@ -60,7 +64,10 @@ func (c *Cluster) hashes(ctx context.Context, userIDs []string) map[string]map[s
 		return nil
 	})
 	c.note("presence cannot be read", err)
-	return found
+	if found == nil {
+		return nil, cluster.ErrPartial
+	}
+	return found, nil
 }
 
 // reading runs f when there is a place, unless Redis cannot be reached.

@@ -62,8 +62,18 @@ type Passkey struct {
 // NewPasskey is one that is not registered yet. It verifies its user until told otherwise.
 func (h *House) NewPasskey(u account.User) *Passkey {
 	return &Passkey{
-		h: h, Auth: vwa.NewAuthenticatorWithOptions(vwa.AuthenticatorOptions{UserHandle: []byte(u.ID)}), Cred: vwa.NewCredential(vwa.KeyTypeEC2),
+		h: h, Auth: vwa.NewAuthenticatorWithOptions(vwa.AuthenticatorOptions{UserHandle: []byte(u.ID)}), Cred: newCredential(),
 		RP: vwa.RelyingParty{ID: h.Config.WebAuthnRPID, Name: "Gatehouse", Origin: h.Config.PublicURL.String()},
+	}
+}
+
+// newCredential is one whose key has coordinates of full length: the software writes shorter ones without their zeros
+// in front, which is no COSE key.
+func newCredential() vwa.Credential {
+	for {
+		if c := vwa.NewCredential(vwa.KeyTypeEC2); len(c.Key.AttestationData()) == 77 {
+			return c
+		}
 	}
 }
 

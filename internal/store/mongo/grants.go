@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 )
 
@@ -43,6 +44,9 @@ func grantID(purpose, hash string) string { return purpose + "/" + hash }
 func (s *Store) InsertGrant(ctx context.Context, g grant.Grant) error {
 	return do(ctx, "insert grant", callTimeout, func(ctx context.Context) error {
 		_, err := s.grants.InsertOne(ctx, newGrantDoc(g))
+		if driver.IsDuplicateKeyError(err) {
+			return fault.ErrConflict
+		}
 		return err
 	})
 }

@@ -35,8 +35,14 @@ func Look(ctx context.Context, uri string) (c Condition, err error) {
 	if err := db.RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err(); err != nil { // finds the server, which takes time
 		return c, err
 	}
-	asked := time.Now()
-	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+	var asked time.Time
+	for _, command := range []string{"hello", "isMaster"} { // the older name where there is no other
+		asked = time.Now()
+		if err = db.RunCommand(ctx, bson.D{{Key: command, Value: 1}}).Decode(&hello); err == nil {
+			break
+		}
+	}
+	if err != nil {
 		return c, err
 	}
 	if !hello.LocalTime.IsZero() {

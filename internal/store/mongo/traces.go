@@ -55,7 +55,7 @@ func touches(t session.Trace) []driver.WriteModel {
 func (s *Store) StripSessions(ctx context.Context, userID string) error {
 	return do(ctx, "strip sessions", callTimeout, func(ctx context.Context) error {
 		fields := append(addressFields("", "", nil), bson.E{Key: "words", Value: bson.A{}},
-			bson.E{Key: "record.name", Value: ""}, bson.E{Key: "record.device", Value: wire.Device{}})
+			bson.E{Key: "record.name", Value: ""}, bson.E{Key: "record.device", Value: wire.Device{Kind: "unknown"}})
 		strip := bson.D{{Key: "$set", Value: fields}, {Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}}
 		_, err := s.sessions.UpdateMany(ctx, bson.D{{Key: "record.user_id", Value: userID}}, strip)
 		return err

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"time"
 
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/grant"
 )
 
@@ -12,7 +15,13 @@ const grantColumns = `purpose, hash, user_id, session_id, auth_version, tries_le
 
 // InsertGrant is grant.Store's.
 func (s *Store) InsertGrant(ctx context.Context, g grant.Grant) error {
-	return s.write(ctx, "insert grant", func(t *tx) error { return insertGrant(t, g) })
+	return s.write(ctx, "insert grant", func(t *tx) error {
+		err := insertGrant(t, g)
+		if code(err) == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
+			return fault.ErrConflict.Because(err)
+		}
+		return err
+	})
 }
 
 func insertGrant(t *tx, g grant.Grant) error {

@@ -98,7 +98,7 @@ func (s *Store) ListJobs(ctx context.Context, q outbox.Query) (outbox.Page, erro
 	if err != nil {
 		return outbox.Page{}, wrap("list jobs", err)
 	}
-	total, err := s.total(ctx, p)
+	total, err := s.total(ctx, p.table, w)
 	return orZero(outbox.Page{Jobs: jobs, Next: next, Total: total}, wrap("list jobs", err))
 }
 

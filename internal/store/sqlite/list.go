@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
+	"time"
 )
 
 const defaultLimit = 50
@@ -18,8 +20,56 @@ type page struct {
 }
 
 // total counts what the whole list has.
-func (s *Store) total(ctx context.Context, p page) (int, error) {
-	return first(ctx, s, scanInt, `SELECT count(*) FROM `+p.table+p.where.String(), p.where.args...)
+func (s *Store) total(ctx context.Context, table string, w where) (int, error) {
+	query := `SELECT count(*) FROM ` + table + w.String()
+	key := fmt.Sprint(query, w.args)
+	if n, ok := s.totals.get(key); ok {
+		return n, nil
+	}
+	began := time.Now()
+	n, err := first(ctx, s, scanInt, query, w.args...)
+	if err == nil {
+		s.totals.put(key, n, time.Since(began))
+	}
+	return n, err
+}
+
+// totals remembers for a while what took long to count, so that turning pages does not count it again. What counts fast
+// is always counted.
+type totals struct {
+	mu    sync.Mutex // guards the following
+	known map[string]counted
+}
+
+type counted struct {
+	n     int
+	until time.Time
+}
+
+// From when on counting is long, how old a total may be, and how many are remembered.
+const (
+	longCount  = 20 * time.Millisecond
+	totalAge   = 5 * time.Second
+	mostTotals = 256
+)
+
+func (t *totals) get(key string) (int, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.known[key]
+	return c.n, ok && time.Now().Before(c.until)
+}
+
+func (t *totals) put(key string, n int, took time.Duration) {
+	if took < longCount {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil || len(t.known) >= mostTotals {
+		t.known = make(map[string]counted)
+	}
+	t.known[key] = counted{n, time.Now().Add(totalAge)}
 }
 
 // readPage reads the rows behind the cursor, and the cursor of the next page. It asks for one row more than the page

@@ -36,6 +36,7 @@ type Store struct {
 	writer *writer
 	clock  *clock
 	moved  moved
+	totals totals
 
 	observer atomic.Pointer[func(operation string, took time.Duration, err error)]
 }

@@ -174,7 +174,7 @@ func (s *Store) StripSessions(ctx context.Context, userID string) error {
 			return err
 		}
 		_, err := t.exec(`UPDATE sessions SET version = version + 1, ip = '', user_agent = '', location = '',
-			body = json_set(body, '$.name', '', '$.device', json('{"browser":"","os":"","kind":""}')) WHERE user_id = ?`, userID)
+			body = json_set(body, '$.name', '', '$.device', json('{"browser":"","os":"","kind":"unknown"}')) WHERE user_id = ?`, userID)
 		return err
 	})
 }

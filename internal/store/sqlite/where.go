@@ -23,6 +23,12 @@ func (w where) String() string {
 	return " WHERE " + strings.Join(w.conditions, " AND ")
 }
 
+// all adds what o asks.
+func (w *where) all(o where) {
+	w.conditions = append(w.conditions, o.conditions...)
+	w.args = append(w.args, o.args...)
+}
+
 // equal adds a condition unless value is "".
 func (w *where) equal(column, value string) {
 	if value != "" {

@@ -29,6 +29,7 @@ func grantRoundTrip(s suite) {
 	_, err = s.TryGrant(s.ctx, g.Purpose, "none", epoch)
 	s.is(err, fault.ErrNotFound)
 
+	s.is(s.InsertGrant(s.ctx, g), fault.ErrConflict)
 	found, err := s.Grant(s.ctx, g.Purpose, g.Hash, epoch)
 	s.ok(err)
 	s.same("found", found, g)

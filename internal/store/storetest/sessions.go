@@ -165,7 +165,7 @@ func stripSessions(s suite) {
 	s.ok(s.StripSessions(s.ctx, "usr_a"))
 	s.ok(s.Touch(s.ctx, []session.Trace{{SessionID: mine.ID, LastSeenAt: epoch.Add(time.Hour), IP: "192.0.2.9", UserAgent: "late"}}))
 	got := s.session(mine.ID)
-	mine.Version, mine.Name, mine.Device, mine.IP, mine.UserAgent, mine.Location = 2, "", wire.Device{}, "", "", nil
+	mine.Version, mine.Name, mine.Device, mine.IP, mine.UserAgent, mine.Location = 2, "", wire.Device{Kind: "unknown"}, "", "", nil
 	mine.LastSeenAt = epoch.Add(time.Hour)
 	s.same("stripped", got, mine)
 	s.same("another user's", s.session(other.ID), other)

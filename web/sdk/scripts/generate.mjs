@@ -1,6 +1,6 @@
 // Writes src/gen from what the server says of itself: openapi.json is its /openapi.json, frames.schema.json the JSON
-// Schema of its Go frame types. Both are golden files of httpapi/openapi_golden_test.go. With --check nothing is
-// written, and a difference fails.
+// Schema of its Go frame types: golden files of tests in httpapi and hub/wire. With --check nothing is written, and a
+// difference fails.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const root = new URL("..", import.meta.url);
@@ -60,7 +60,8 @@ function operation(op) {
     .map(([, r]) => (json(r.content) ? type(json(r.content)) : "undefined"));
   const parts = { body: json(op.requestBody?.content), query: undefined };
   const lines = [`    body: ${parts.body ? type(parts.body, "    ") : "undefined"};\n`];
-  const q = query.map((p) => `${p.name}?: ${p.schema.enum ? "boolean | " : ""}${type(p.schema)}`);
+  const flag = ({ schema }) => String(schema.enum) === "true,false"; // a boolean, as queries have it
+  const q = query.map((p) => `${p.name}?: ${flag(p) ? "boolean" : type(p.schema)}`);
   lines.push(`    query: ${q.length ? `{ ${q.join("; ")} }` : "undefined"};\n`);
   lines.push(`    answer: ${[...new Set(answers)].join(" | ") || "undefined"};\n`);
   return `{\n${lines.join("")}  }`;

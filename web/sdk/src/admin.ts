@@ -1,9 +1,10 @@
 import { calls } from "./calls.js";
 import { replace } from "./devices.js";
 import { createFeed } from "./feed.js";
+import type { SessionsChangedFrame } from "./gen/frames.js";
 import type { SessionCore } from "./session.js";
 import type { Frame, Socket } from "./socket.js";
-import type { AdminClient, Session, SessionsQuery, SessionsView } from "./types.js";
+import type { AdminClient, SessionsQuery, SessionsView } from "./types.js";
 
 interface Page extends SessionsView {
   key: string; // of the query that it answers
@@ -37,7 +38,7 @@ export function createAdmin(core: SessionCore, socket: Socket): AdminClient {
     (frame, page, all) => {
       const query = all.at(-1);
       if (frame.type === "sessions.snapshot") return { ...frame, key: keyOf(query) };
-      const { change, session } = frame as { change: string; session: Session };
+      const { change, session } = frame as SessionsChangedFrame;
       const { key, sessions, total } = page as Page;
       const gone = change === "removed";
       const added = change === "added";

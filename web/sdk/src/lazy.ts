@@ -3,9 +3,14 @@
  * `watch`, which returns at once what stops it.
  */
 export function lazy<T>(load: () => Promise<T>, path: string[] = []): T {
+  const known: Record<string, unknown> = {}; // a member is the same each time
   return new Proxy(() => {}, {
-    // Nobody may take this for a promise.
-    get: (_, name) => (typeof name === "symbol" || name === "then" ? undefined : lazy(load, [...path, name])),
+    get(target, name) {
+      // Nobody may take this for a promise, or make text of what is not there.
+      if (typeof name === "symbol" || name in target || /^(then|toJSON)$/.test(name)) return target[name as never];
+      known[name] ??= lazy(load, [...path, name]);
+      return known[name];
+    },
     apply(_, __, args) {
       // biome-ignore lint/suspicious/noExplicitAny: the path leads to a method, as T says
       const answer = load().then((at: any) => path.reduce((o, name) => o[name], at)(...args));

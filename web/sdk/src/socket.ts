@@ -1,19 +1,11 @@
 import { endOf, GatehouseError } from "./error.js";
-import type { Event, Session } from "./gen/api.js";
-import type { ServerFrame } from "./gen/frames.js";
+import type { ServerFrame as Frame } from "./gen/frames.js";
 import { parse } from "./http.js";
 import { nobodySays, type SessionCore } from "./session.js";
 import { createStore } from "./store.js";
-import type { Job, SocketState } from "./types.js";
+import type { SocketState } from "./types.js";
 
-/** Frames of the staff's feeds. */
-type StaffFrame =
-  | { type: "sessions.snapshot"; seq: number; sessions: Session[]; total: number }
-  | { type: "sessions.changed"; seq: number; change: string; session: Session }
-  | { type: "jobs.changed"; job: Job }
-  | { type: "audit.added"; event: Event };
-
-export type Frame = ServerFrame | StaffFrame;
+export type { Frame };
 
 /** What a feed is for the socket. */
 export interface Feed {
@@ -85,7 +77,7 @@ export function createSocket(base: string, core: SessionCore) {
       if (loop !== me) return;
       if (loss.final) return close();
       state.set("reconnecting");
-      if (loss.told || performance.now() - since > settled) failures = 0;
+      if (performance.now() - since > settled) failures = 0;
       bad = loss.bad;
       // A token that is known to be old is mended by a refresh: the first time there is nothing to wait for.
       const spread = loss.told || (bad && !failures) ? 0 : Math.random() * Math.min(longest, first * 2 ** failures);

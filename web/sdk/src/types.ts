@@ -4,6 +4,8 @@ import type {
   Event,
   EventPage,
   Factors,
+  Job,
+  JobPage,
   MFARequired,
   Operations,
   Options,
@@ -24,6 +26,8 @@ export type {
   Event,
   EventPage,
   Factors,
+  Job,
+  JobPage,
   MessageFrame,
   Operations,
   Options,
@@ -204,22 +208,6 @@ export interface Why {
   message?: string;
 }
 
-export interface Job {
-  id: string;
-  kind: "mail" | "webhook" | "location" | (string & {});
-  state: "queued" | "running" | "done" | "dead" | (string & {});
-  attempts: number;
-  run_at: string;
-  last_error?: string;
-  created_at: string;
-}
-
-export interface JobPage {
-  jobs: Job[];
-  next_cursor?: string;
-  total: number;
-}
-
 export interface AdminClient {
   stats(): Promise<Stats>;
   readonly sessions: {
@@ -242,7 +230,7 @@ export interface AdminClient {
     message(id: string, message: { name: string; data?: unknown }): Promise<{ delivered: number }>;
   };
   readonly jobs: {
-    list(query?: { state?: string; kind?: string; cursor?: string; limit?: number }): Promise<JobPage>;
+    list(query?: Operations["GET /admin/jobs"]["query"]): Promise<JobPage>;
     retry(id: string): Promise<Job>;
     remove(id: string): Promise<void>;
     /** Calls cb for each change; onGap when some may have been missed, also at the start: read the list again. */

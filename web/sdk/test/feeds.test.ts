@@ -208,7 +208,9 @@ describe("messages", () => {
   });
 
   it("fail when there is no socket, when it closes, and when no answer comes", async () => {
-    expect(await refusal(tab().messages.send({ to: "devices", name: "x" }))).toMatchObject({ code: "disconnected" });
+    const away = tab();
+    expect(await refusal(away.messages.send({ to: "devices", name: "x" }))).toMatchObject({ code: "disconnected" });
+    away.dispose();
     const gh = await signedIn();
     hub.socket.acks = false;
     const first = refusal(gh.messages.send({ to: "devices", name: "x" }));

@@ -239,10 +239,14 @@ function looksGolden(frame: Members): boolean {
   return !odd.length;
 }
 
+/** How long a word takes from tab to tab. */
+export const channelDelay = { ms: 0 };
+
 /** The parts of a browser that happy-dom lacks, shared by all tabs of a test. */
 export function browser() {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
   localStorage.clear();
+  channelDelay.ms = 0;
   const channels = new Set<FakeChannel>();
   class FakeChannel {
     onmessage: Listener<{ data: unknown }> = null;
@@ -251,8 +255,10 @@ export function browser() {
     }
     postMessage(data: unknown) {
       const copy = structuredClone(data);
-      for (const c of channels)
-        if (c !== this && c.name === this.name) queueMicrotask(() => c.onmessage?.({ data: copy }));
+      const others = [...channels].filter((c) => c !== this && c.name === this.name);
+      setTimeout(() => {
+        for (const c of others) c.onmessage?.({ data: copy });
+      }, channelDelay.ms);
     }
     close() {
       channels.delete(this);

@@ -16,12 +16,18 @@ function authenticator({ json, autofill = false }: { json: boolean; autofill?: b
     isConditionalMediationAvailable: async () => autofill,
   });
   const state = { asked, credential: credential(json) as unknown, pending: false };
+  let pending = 0;
   const ask = (options: (typeof asked)[number]) => {
     asked.push(options);
+    if (pending) return Promise.reject(new DOMException("A request is already pending", "OperationError"));
     if (!state.pending)
       return state.credential instanceof Error ? Promise.reject(state.credential) : Promise.resolve(state.credential);
+    pending++;
     return new Promise((_, reject) =>
-      options.signal?.addEventListener("abort", () => reject(new DOMException("", "AbortError"))),
+      options.signal?.addEventListener("abort", () => {
+        pending--;
+        reject(new DOMException("", "AbortError"));
+      }),
     );
   };
   Object.defineProperty(navigator, "credentials", { configurable: true, value: { get: ask, create: ask } });

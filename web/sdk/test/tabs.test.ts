@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { kicked, pass, url } from "./hub.js";
+import { channelDelay, kicked, pass, problem, url } from "./hub.js";
 import { hub, signedIn, tab } from "./setup.js";
 
 const states = (tabs: ReturnType<typeof tab>[]) => tabs.map((t) => t.auth.state.get().status);
@@ -29,6 +29,7 @@ describe("tabs", () => {
     const all = [];
     for (let i = 0; i < 5; i++) all.push(await signedIn());
     await pass(840_000);
+    channelDelay.ms = 20; // the lock is faster than the word
     hub.requests = [];
     hub.handlers["POST /auth/refresh"] = () =>
       new Promise((done) => setTimeout(() => done(hub.signIn(hub.cookie)), 80));
@@ -121,6 +122,74 @@ describe("tabs", () => {
     await done;
     await pass();
     expect(states([a, b])).toEqual(["signed_out", "signed_out"]);
+  });
+
+  it("do not let a late refresh bring a session back, in no tab", async () => {
+    const a = await signedIn();
+    const session = hub.cookie;
+    let late = () => {};
+    hub.handlers["POST /auth/refresh"] = () => new Promise((done) => (late = () => done(hub.signIn(session))));
+    await pass(896_000);
+    const token = a.auth.getToken();
+    await pass();
+    const done = a.auth.signOut();
+    localStorage.removeItem(`gatehouse ${url}`);
+    const b = tab(); // knows nothing of the session
+    late();
+    expect(await token).toBeNull();
+    await done;
+    await pass(100);
+    expect(states([a, b])).toEqual(["signed_out", "signed_out"]);
+  });
+
+  it("do not believe a word that comes late", async () => {
+    const a = await signedIn();
+    const words: unknown[] = [];
+    const channel = new BroadcastChannel(`gatehouse ${url}`);
+    channel.onmessage = ({ data }) => words.push(data);
+    hub.tokens.clear();
+    await a.fetch("/auth/me");
+    await pass();
+    await a.auth.signOut();
+    expect(words[0]).toMatchObject({ grant: { token: "token-2" } });
+    channel.postMessage(words[0]);
+    await pass();
+    expect(states([a])).toEqual(["signed_out"]);
+    expect(hub.open).toEqual([]);
+  });
+
+  it("keep the newer of two grants", async () => {
+    const gh = await signedIn();
+    const words: object[] = [];
+    const channel = new BroadcastChannel(`gatehouse ${url}`);
+    channel.onmessage = ({ data }) => words.push(data);
+    for (let i = 0; i < 2; i++) {
+      await pass(1000);
+      hub.tokens.clear();
+      await gh.fetch("/auth/me");
+    }
+    await pass();
+    channel.postMessage(words[0]);
+    await pass();
+    expect(await gh.auth.getToken()).toBe("token-3");
+  });
+
+  it("keep the new session when the refresh of the old one is refused late", async () => {
+    const gh = await signedIn();
+    let late = () => {};
+    hub.handlers["POST /auth/refresh"] = () =>
+      new Promise((done) => (late = () => done(problem(401, "session_revoked", kicked))));
+    await pass(896_000);
+    hub.socket.shut(1006);
+    await pass(300); // the socket waits for that refresh
+    const { body } = hub.signIn() as { body: { access_token: string; user: object; session: object } };
+    const grant = { token: body.access_token, user: body.user, session: body.session, life: 900_000, at: Date.now() };
+    new BroadcastChannel(`gatehouse ${url}`).postMessage({ grant });
+    await pass();
+    late();
+    await pass(1000);
+    expect(gh.auth.state.get()).toMatchObject({ status: "signed_in", session: { id: hub.cookie } });
+    expect(hub.open.map((s) => s.session)).toEqual([hub.cookie]);
   });
 
   it("do without storage, channel and locks", async () => {

@@ -6,6 +6,11 @@ export interface Actor {
   name?: string;
 }
 
+export interface ByLinkBody {
+  /** Of the link in the mail. */
+  token: string;
+}
+
 export interface Ceremony {
   /** Comes back with the credential. */
   ceremony: string;
@@ -65,6 +70,57 @@ export interface Factors {
 export interface Identity {
   email: string;
   provider: string;
+}
+
+export interface Introspection {
+  aal?: number;
+  active: boolean;
+  amr?: string[];
+  aud?: string;
+  auth_time?: number;
+  epoch?: number;
+  exp?: number;
+  gen?: number;
+  iat?: number;
+  iss?: string;
+  roles?: string[];
+  sid?: string;
+  sub?: string;
+  token_type?: "Bearer";
+}
+
+export interface InvitationBody {
+  email: string;
+  name?: string;
+  roles?: string[];
+}
+
+export interface Invited {
+  created_at: string;
+  disabled: boolean;
+  email: string;
+  email_verified: boolean;
+  id: string;
+  invite_url?: string;
+  mfa: MFA;
+  name: string;
+  roles: string[];
+}
+
+export interface Job {
+  attempts: number;
+  created_at: string;
+  id: string;
+  kind: "mail" | "webhook" | "location";
+  last_error?: string;
+  run_at: string;
+  state: "queued" | "running" | "done" | "dead";
+}
+
+export interface JobPage {
+  jobs: Job[];
+  next_cursor?: string;
+  total: number;
 }
 
 export interface LinkURL {
@@ -152,7 +208,7 @@ export interface Owner {
 export interface Passkey {
   created_at: string;
   id: string;
-  last_used_at: string;
+  last_used_at: string | null;
   name: string;
   recovery_codes?: string[];
 }
@@ -178,6 +234,12 @@ export interface PasswordChangeBody {
   /** Needed when the account has a password. */
   current_password?: string;
   new_password: string;
+}
+
+export interface PasswordResetBody {
+  new_password: string;
+  /** Of the link in the mail. */
+  token: string;
 }
 
 export interface Problem {
@@ -230,6 +292,18 @@ export interface RoleChangeBody {
   /** For the audit only. */
   reason?: string;
   roles: string[];
+}
+
+export interface ServiceKey {
+  created_at: string;
+  id: string;
+  key?: string;
+  last_used_at: string | null;
+  name: string;
+}
+
+export interface ServiceKeyList {
+  service_keys: ServiceKey[];
 }
 
 export interface Session {
@@ -307,6 +381,10 @@ export interface Ticket {
   ticket: string;
 }
 
+export interface ToAddressBody {
+  email: string;
+}
+
 export interface User {
   created_at: string;
   disabled: boolean;
@@ -324,6 +402,27 @@ export interface UserPage {
   users: User[];
 }
 
+export interface VerificationSent {
+  status: "verification_sent";
+}
+
+export interface Webhook {
+  created_at: string;
+  events: string[];
+  id: string;
+  secret?: string;
+  url: string;
+}
+
+export interface WebhookCreationBody {
+  events: string[];
+  url: string;
+}
+
+export interface WebhookList {
+  webhooks: Webhook[];
+}
+
 export interface Why {
   /** Shown to the person. */
   message?: string;
@@ -339,10 +438,46 @@ export interface Operations {
     query: { cursor?: string; limit?: number; actor?: string; target?: string; action?: string; since?: string; until?: string };
     answer: EventPage;
   };
+  /** The outbox. */
+  "GET /admin/jobs": {
+    body: undefined;
+    query: { cursor?: string; limit?: number; kind?: "mail" | "webhook" | "location"; state?: "queued" | "running" | "done" | "dead" };
+    answer: JobPage;
+  };
+  /** Delete a job. */
+  "DELETE /admin/jobs/{id}": {
+    body: undefined;
+    query: undefined;
+    answer: undefined;
+  };
+  /** Try a job again, now. */
+  "POST /admin/jobs/{id}/retry": {
+    body: undefined;
+    query: undefined;
+    answer: Job;
+  };
+  /** Which services may follow the events. */
+  "GET /admin/service-keys": {
+    body: undefined;
+    query: undefined;
+    answer: ServiceKeyList;
+  };
+  /** Let a service follow the events. */
+  "POST /admin/service-keys": {
+    body: NamingBody;
+    query: undefined;
+    answer: ServiceKey;
+  };
+  /** Let it no more: its streams end. */
+  "DELETE /admin/service-keys/{id}": {
+    body: undefined;
+    query: undefined;
+    answer: undefined;
+  };
   /** Search sessions. */
   "GET /admin/sessions": {
     body: undefined;
-    query: { cursor?: string; limit?: number; q?: string; user_id?: string; online?: boolean | "true" | "false" };
+    query: { cursor?: string; limit?: number; q?: string; user_id?: string; online?: boolean };
     answer: SessionPage;
   };
   /** End somebody's session: its sockets close at once. */
@@ -360,8 +495,20 @@ export interface Operations {
   /** Search users. */
   "GET /admin/users": {
     body: undefined;
-    query: { cursor?: string; limit?: number; q?: string; role?: boolean | "user" | "moderator" | "admin"; online?: boolean | "true" | "false" };
+    query: { cursor?: string; limit?: number; q?: string; role?: "user" | "moderator" | "admin"; online?: boolean };
     answer: UserPage;
+  };
+  /** Make an account for somebody and invite him by mail. */
+  "POST /admin/users": {
+    body: InvitationBody;
+    query: undefined;
+    answer: Invited;
+  };
+  /** Delete a user's account. */
+  "DELETE /admin/users/{id}": {
+    body: Why;
+    query: { reason?: string; message?: string };
+    answer: undefined;
   };
   /** One user. */
   "GET /admin/users/{id}": {
@@ -405,11 +552,47 @@ export interface Operations {
     query: { reason?: string; message?: string };
     answer: EndedSessions;
   };
+  /** Where events go. */
+  "GET /admin/webhooks": {
+    body: undefined;
+    query: undefined;
+    answer: WebhookList;
+  };
+  /** Send events somewhere, signed as Standard Webhooks. */
+  "POST /admin/webhooks": {
+    body: WebhookCreationBody;
+    query: undefined;
+    answer: Webhook;
+  };
+  /** Send them no more. */
+  "DELETE /admin/webhooks/{id}": {
+    body: undefined;
+    query: undefined;
+    answer: undefined;
+  };
   /** What happened to my account. */
   "GET /auth/activity": {
     body: undefined;
     query: { cursor?: string; limit?: number };
     answer: EventPage;
+  };
+  /** Change my address: once a mail there proves it. */
+  "POST /auth/email/change": {
+    body: ToAddressBody;
+    query: undefined;
+    answer: undefined;
+  };
+  /** One more mail that verifies an address. */
+  "POST /auth/email/resend": {
+    body: ToAddressBody;
+    query: undefined;
+    answer: undefined;
+  };
+  /** Verify an address by the link of a mail. */
+  "POST /auth/email/verify": {
+    body: ByLinkBody;
+    query: undefined;
+    answer: undefined;
   };
   /** What is set up. */
   "GET /auth/factors": {
@@ -471,6 +654,12 @@ export interface Operations {
     query: undefined;
     answer: undefined;
   };
+  /** Whether an access token is good here and now (RFC 7662). */
+  "POST /auth/introspect": {
+    body: undefined;
+    query: undefined;
+    answer: Introspection;
+  };
   /** Sign in by password. */
   "POST /auth/login": {
     body: LoginBody;
@@ -491,6 +680,12 @@ export interface Operations {
   };
   /** Sign out all my other devices. */
   "POST /auth/logout/others": {
+    body: undefined;
+    query: undefined;
+    answer: undefined;
+  };
+  /** Delete my account. */
+  "DELETE /auth/me": {
     body: undefined;
     query: undefined;
     answer: undefined;
@@ -530,6 +725,12 @@ export interface Operations {
     body: MfaCodeBody;
     query: undefined;
     answer: SignIn;
+  };
+  /** Sign out the new device that a mail was about. */
+  "POST /auth/not-me": {
+    body: ByLinkBody;
+    query: undefined;
+    answer: undefined;
   };
   /** Sign in at a provider: redirects there. */
   "GET /auth/oauth/{provider}": {
@@ -573,6 +774,18 @@ export interface Operations {
     query: undefined;
     answer: undefined;
   };
+  /** A mail with a link to choose a new password. */
+  "POST /auth/password/forgot": {
+    body: ToAddressBody;
+    query: undefined;
+    answer: undefined;
+  };
+  /** Choose a new password by the link of a mail: all devices are signed out. */
+  "POST /auth/password/reset": {
+    body: PasswordResetBody;
+    query: undefined;
+    answer: undefined;
+  };
   /** Show a credential again, for what needs a fresh sign-in or a second factor. */
   "POST /auth/reauthenticate": {
     body: ReauthenticationBody;
@@ -591,11 +804,11 @@ export interface Operations {
     query: undefined;
     answer: SignIn;
   };
-  /** Make an account and sign in. */
+  /** Make an account and sign in, or have the address proved by mail first. */
   "POST /auth/register": {
     body: RegistrationBody;
     query: undefined;
-    answer: SignIn;
+    answer: SignIn | VerificationSent;
   };
   /** The session of this access token. */
   "GET /auth/session": {
@@ -632,5 +845,11 @@ export interface Operations {
     body: undefined;
     query: undefined;
     answer: Ticket;
+  };
+  /** What happens, as server-sent events; resumed by Last-Event-ID. */
+  "GET /events": {
+    body: undefined;
+    query: undefined;
+    answer: undefined;
   };
 }

@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/outbox"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
+	"github.com/gatehouse-dev/gatehouse/internal/webhook"
+)
+
+// heralded is a store whose facts webhooks are told of: an event is queued before its fact is written and made due
+// after, so that it is told if the fact came true, whatever becomes of this process. That it cannot be queued is no
+// reason to refuse: a kick must land.
+type heralded struct {
+	Store
+	r *Rules
+}
+
+// InsertSession tells that a session started.
+func (h heralded) InsertSession(ctx context.Context, s session.Session) (out session.Session, err error) {
+	e := webhook.Event{Type: webhook.SessionStarted, At: s.CreatedAt, Data: webhook.Data{UserID: s.UserID, SessionID: s.ID}}
+	err = h.telling(ctx, e, func() error {
+		out, err = h.Store.InsertSession(ctx, s)
+		return err
+	})
+	return out, err
+}
+
+// ReplaceSession tells that a session ended. A record that has ended is replaced no more.
+func (h heralded) ReplaceSession(ctx context.Context, s session.Session, stamp bool) (out session.Session, err error) {
+	if !s.Ended() {
+		return h.Store.ReplaceSession(ctx, s, stamp)
+	}
+	e := webhook.Event{Type: webhook.SessionEnded, At: s.EndedAt, Data: webhook.Data{
+		UserID: s.UserID, SessionID: s.ID, Reason: s.EndReason, By: &webhook.By{Kind: s.EndedBy.Kind},
+	}}
+	err = h.telling(ctx, e, func() error {
+		out, err = h.Store.ReplaceSession(ctx, s, stamp)
+		return err
+	})
+	return out, err
+}
+
+// ReplaceUser tells that a user's roles changed, or that he was disabled.
+func (h heralded) ReplaceUser(ctx context.Context, u account.User, stamp bool) (out account.User, err error) {
+	e, ok := h.change(ctx, u, stamp)
+	if !ok {
+		return h.Store.ReplaceUser(ctx, u, stamp)
+	}
+	err = h.telling(ctx, e, func() error {
+		out, err = h.Store.ReplaceUser(ctx, u, stamp)
+		return err
+	})
+	return out, err
+}
+
+// change is what a user's record says that it did not say before. The one it replaces is read for it, unless nobody
+// would be told.
+func (h heralded) change(ctx context.Context, u account.User, stamp bool) (e webhook.Event, ok bool) {
+	if !stamp || !h.r.Hooks.Wanted(ctx, webhook.RolesChanged, webhook.UserDisabled) {
+		return e, false
+	}
+	before, err := h.User(ctx, u.ID)
+	if err != nil {
+		return e, false
+	}
+	e = webhook.Event{At: h.r.Now(), Epoch: u.Epoch, Data: webhook.Data{UserID: u.ID}}
+	switch {
+	case u.Disabled && !before.Disabled:
+		e.Type = webhook.UserDisabled
+	case !slices.Equal(u.Roles, before.Roles):
+		e.Type, e.Data.Roles = webhook.RolesChanged, u.Roles
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+func (h heralded) telling(ctx context.Context, e webhook.Event, write func() error) error {
+	jobs, err := h.r.Hooks.Raise(ctx, e, outbox.Fallback)
+	if err != nil {
+		h.r.Log.Error("webhooks are not told of an event", "event", e.Type, "error", err)
+	}
+	if err := write(); err != nil {
+		return err // the jobs find out by themselves that it did not come true
+	}
+	h.r.Queue.Due(ctx, jobs...)
+	return nil
+}
