@@ -1,7 +1,7 @@
 # What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
 
 .DEFAULT_GOAL := build
-.PHONY: run build geo app test check bench fmt lint
+.PHONY: run build geo app test test-web check bench fmt lint
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -17,10 +17,16 @@ build: geo app
 
 # Everything that must hold. The race detector needs cgo and a C compiler. Several nodes under faults come last and by
 # themselves, because they print how long things took.
-test:
+test: build
 	go vet ./...
-	CGO_ENABLED=1 go test -race -timeout 15m $$(go list ./... | grep -v /internal/manynodes)
+	CGO_ENABLED=1 go test -race -timeout 20m $$(go list ./... | grep -v /internal/manynodes)
 	go test -count=1 -v -timeout 15m ./internal/manynodes
+	@if command -v npm >/dev/null; then $(MAKE) test-web; else echo "no npm: the SDK and the app are not tested"; fi
+
+# The SDK and the app; then both in a real browser against the real binary, where there is one.
+test-web: app
+	cd web && npm run check && npm run test && npm run size
+	@if command -v chromium >/dev/null; then cd web && npm run e2e; else echo "no chromium: the app is not tested in a browser"; fi
 
 # What a change has to pass before it is merged.
 check:

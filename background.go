@@ -146,7 +146,7 @@ const (
 // jobs does what is queued.
 func (g *Gatehouse) jobs() *outbox.Pool {
 	places := &location.Service{
-		Store: g.rules.Store, Outbox: g.rules.Queue, Lookup: g.places.Lookup,
+		Store: g.rules.Store, Lookup: g.places.Lookup,
 		Located: func(_ context.Context, s session.Session) { g.hub.SessionsChanged(s.UserID, s.ID) },
 	}
 	return &outbox.Pool{Service: g.rules.Queue, Log: g.log, Lanes: map[string]outbox.Lane{

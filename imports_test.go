@@ -45,7 +45,7 @@ var plan = map[string]string{
 	// The rules, and what wires them on a store.
 	"internal/rules": "internal/account internal/address internal/audit internal/config internal/factor internal/grant internal/keyset " +
 		"internal/oauth internal/outbox internal/revocation internal/seal internal/session internal/signin internal/staff " +
-		"internal/mail internal/servicekey internal/store/mongo internal/store/sqlite internal/transfer internal/webhook",
+		"internal/location internal/mail internal/servicekey internal/store/mongo internal/store/sqlite internal/transfer internal/webhook",
 	"internal/rules/rulestest": "hub/wire internal/access internal/account internal/audit internal/config internal/id " +
 		"internal/fault internal/outbox internal/revocation internal/rules internal/seal internal/session internal/signin internal/store/sqlite",
 	"internal/address": "hub/wire internal/account internal/audit internal/fault internal/grant internal/id internal/mail internal/outbox internal/session",

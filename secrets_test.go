@@ -24,6 +24,7 @@ func TestThreat15_NoCredentialInAnyLogLine(t *testing.T) {
 	v := &vault{lab: l}
 	admin := v.setUp()
 	d, browser := v.account(admin), v.browser()
+	v.mails(d)
 	v.sockets(d, browser)
 	v.mistakes(d)
 	v.crowd(d.user.Email)

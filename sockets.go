@@ -150,7 +150,7 @@ func (f factors) Pay(ctx context.Context, p hub.Principal, from netip.Addr, code
 	if !u.HasFactor() {
 		return refusal(factor.ErrNoFactor)
 	}
-	if limited := (authenticator{f.g}).count(ctx, ratelimit.MFASession, p.SessionID); limited != nil {
+	if limited := authenticator(f).count(ctx, ratelimit.MFASession, p.SessionID); limited != nil {
 		return limited
 	}
 	_, err = f.g.rules.SignIn.ReauthenticateByCode(ctx, signin.Actor{UserID: p.UserID, SessionID: p.SessionID, IP: from.String()}, code)

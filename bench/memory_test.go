@@ -21,7 +21,7 @@ func BenchmarkIdleSocketMemory(b *testing.B) {
 	for _, k := range dialAll(b, s, sessions) {
 		go func() {
 			for {
-				if _, _, err := k.next(); err != nil {
+				if _, _, err := k.Next(); err != nil {
 					return
 				}
 			}
@@ -39,7 +39,7 @@ func BenchmarkIdleSocketMemory(b *testing.B) {
 func warmUp(b *testing.B, s *site, sessions []seeded) {
 	b.Helper()
 	for _, k := range dialAll(b, s, sessions) {
-		k.cut()
+		k.Cut()
 	}
 	for end := time.Now().Add(patience); s.metric("gatehouse_sockets") > 0; {
 		if time.Now().After(end) {

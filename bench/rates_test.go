@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
 // BenchmarkHandshake opens sockets with access tokens, from the first packet to the welcome, and cuts them.
@@ -15,9 +17,9 @@ func BenchmarkHandshake(b *testing.B) {
 	const sessions, handshakes = 1000, 10_000
 	s, tokens := open(b, sessions, 1)
 	took := spread(b, handshakes, func(_, i int) error {
-		k, err := dial(s, tokens[i%sessions].AccessToken)
+		k, err := servertest.Dial(s.URL, tokens[i%sessions].AccessToken)
 		if err == nil {
-			k.cut()
+			k.Cut()
 		}
 		return err
 	})
@@ -52,13 +54,13 @@ func BenchmarkKick(b *testing.B) {
 	percentiles(b, took)
 }
 
-func kick(b *testing.B, s *site, token string, victim seeded, k *socket) time.Duration {
+func kick(b *testing.B, s *site, token string, victim seeded, k *servertest.Socket) time.Duration {
 	b.Helper()
 	var code int
 	var at time.Time
 	var err error
 	var seen sync.WaitGroup
-	seen.Go(func() { code, at, err = k.closed() })
+	seen.Go(func() { code, at, err = k.Closed() })
 	began := time.Now()
 	if err := s.call("DELETE", "/admin/sessions/"+victim.SessionID, token, nil, nil); err != nil {
 		b.Fatal(err)
@@ -87,13 +89,13 @@ func BenchmarkMessage(b *testing.B) {
 	percentiles(b, took)
 }
 
-func deliver(b *testing.B, s *site, token, userID string, sockets []*socket) time.Duration {
+func deliver(b *testing.B, s *site, token, userID string, sockets []*servertest.Socket) time.Duration {
 	b.Helper()
 	errs := make([]error, len(sockets))
 	var heard sync.WaitGroup
 	for i, k := range sockets {
 		heard.Go(func() {
-			if _, frame, err := k.next(); err != nil || !strings.Contains(string(frame), `"news"`) {
+			if _, frame, err := k.Next(); err != nil || !strings.Contains(string(frame), `"news"`) {
 				errs[i] = fmt.Errorf("heard %s, %w", frame, err)
 			}
 		})

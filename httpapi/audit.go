@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
+	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
@@ -39,7 +41,7 @@ func (a *API) activity(ctx context.Context, c *call, in *Paging) (*answer[EventP
 	}
 	for i := range page.Events {
 		e := &page.Events[i]
-		e.Reason = ""
+		e.Reason, e.User = "", nil
 		if e.Actor.Kind == "user" && e.Actor.ID != c.who.UserID {
 			e.IP, e.Actor.ID = "", ""
 		}
@@ -82,40 +84,45 @@ func (a *API) rows(ctx context.Context, q audit.Query) (EventPage, error) {
 	return EventPage{Events: events, NextCursor: next}, err
 }
 
-// EventsOf are rows of the audit as staff sees them: with the names of their actors.
+// EventsOf are rows of the audit as staff sees them: with the names of their actors, and whom they concern.
 func (a *API) EventsOf(ctx context.Context, rows []audit.Event) ([]wire.Event, error) {
-	names, err := a.names(ctx, rows)
+	users, err := a.usersOf(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]wire.Event, len(rows))
 	for i, e := range rows {
 		out[i] = wire.Event{
-			ID: e.ID, At: wire.At(e.At), Action: e.Action, Actor: wire.Actor{Kind: e.Actor.Kind, ID: e.Actor.ID, Name: names[e.Actor.ID]},
+			ID: e.ID, At: wire.At(e.At), Action: e.Action, Actor: wire.Actor{Kind: e.Actor.Kind, ID: e.Actor.ID, Name: users[e.Actor.ID].Name},
 			Target: wire.Target(e.Target), IP: e.IP, Outcome: e.Outcome, Reason: e.Reason, Details: e.Details,
 		}
 		if e.Details == nil {
 			out[i].Details = map[string]string{}
 		}
+		if u, ok := users[e.UserID]; ok {
+			out[i].User = &wire.Whom{ID: u.ID, Email: u.Email, Name: u.Name}
+		}
 	}
 	return out, nil
 }
 
-func (a *API) names(ctx context.Context, rows []audit.Event) (map[string]string, error) {
-	names := make(map[string]string)
+// usersOf are the users whom rows name, by id, as far as they are still there.
+func (a *API) usersOf(ctx context.Context, rows []audit.Event) (map[string]account.User, error) {
 	var ids []string
 	for _, e := range rows {
-		if _, known := names[e.Actor.ID]; !known && id.Is(id.User, e.Actor.ID) {
-			names[e.Actor.ID] = ""
-			ids = append(ids, e.Actor.ID)
+		for _, who := range []string{e.Actor.ID, e.UserID} {
+			if id.Is(id.User, who) && !slices.Contains(ids, who) {
+				ids = append(ids, who)
+			}
 		}
 	}
-	users, err := a.cfg.Accounts.Store.UsersByID(ctx, ids)
+	found, err := a.cfg.Accounts.Store.UsersByID(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read actors: %w", err)
 	}
-	for _, u := range users {
-		names[u.ID] = u.Name
+	users := make(map[string]account.User, len(found))
+	for _, u := range found {
+		users[u.ID] = u
 	}
-	return names, nil
+	return users, nil
 }

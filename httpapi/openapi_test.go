@@ -147,7 +147,7 @@ func TestSchemas(t *testing.T) {
 		"Session": {"ended_at", "end_reason", "user"},
 		"SignIn":  {"refresh_token"},
 		"Problem": {"detail", "fields", "retry_after"},
-		"Event":   {"reason"},
+		"Event":   {"reason", "user"},
 		"Ticket":  nil,
 	} {
 		var want []string

@@ -222,21 +222,21 @@ func TestThreat29_ASessionThatEndsWhileItsBodyIsOnTheWay(t *testing.T) {
 	body, sent := io.Pipe()
 	answered := make(chan *answer)
 	go func() {
-		a, err := l.try("POST", "/auth/password", "", d.bearer(), chunked, func(r *http.Request) { r.Body = body })
+		a, err := l.try("PATCH", "/auth/me", "", d.bearer(), chunked, func(r *http.Request) { r.Body = body })
 		if err != nil {
 			t.Error(err)
 		}
 		answered <- a
 	}()
-	_, _ = io.WriteString(sent, `{"new_password":"`)
+	_, _ = io.WriteString(sent, `{"name":"`)
 	<-admitted
 	l.kick(d)
-	_, _ = io.WriteString(sent, rulestest.Password+`"}`)
+	_, _ = io.WriteString(sent, `Mallory"}`)
 	_ = sent.Close()
 	if a := <-answered; a != nil {
 		a.problem(401, "session_revoked")
 	}
-	if l.Account(d.User.ID).PasswordHash != "" {
-		t.Error("it has set a password")
+	if name := l.Account(d.User.ID).Name; name != d.User.Name {
+		t.Errorf("he is called %s now", name)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // says of where to go is believed.
 func TestThreat31_States(t *testing.T) {
 	a := travel(t, unlimited)
-	type trip struct{ google, hub, browser string } // callbacks, and the secret of the browser
+	type trip struct{ google, browser string } // the callback, and the secret of the browser
 	for name, ask := range map[string]func(trip) *answer{
 		"missing": func(x trip) *answer {
 			return a.do("GET", "/auth/oauth/google/callback?code=x", nil, withBrowser(x.browser))

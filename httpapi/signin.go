@@ -104,6 +104,9 @@ func (a *API) register(ctx context.Context, c *call, in *registration) (*registe
 		return a.registerByMail(ctx, c, email, in)
 	}
 	out, err := a.cfg.SignIn.Register(ctx, account.New{Email: email, Name: b.Name, Password: b.Password}, entry)
+	if errors.Is(err, account.ErrEmailTaken) {
+		err = cmp.Or(a.cfg.Address.Wanted(ctx, email, c.ip()), err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -116,6 +116,14 @@ type Event struct {
 	Outcome string            `json:"outcome" enum:"success,failure"`
 	Reason  string            `json:"reason,omitempty" doc:"For staff only"`
 	Details map[string]string `json:"details"`
+	User    *Whom             `json:"user,omitempty" doc:"For staff only"`
+}
+
+// Whom is the user whom an event concerns, where he is still there.
+type Whom struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+	Name  string `json:"name"`
 }
 
 // Actor is who did it. Name is as it is now.

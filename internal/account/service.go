@@ -28,9 +28,10 @@ type Service struct {
 	Awaited func(ctx context.Context, email string) (hash string, err error)
 }
 
-// Usable tells whether somebody can sign in to the account, while it is enabled.
-func (s *Service) Usable(u User) bool {
-	return u.Credentials() > 0 && (!s.VerifiedFirst || !u.EmailVerifiedAt.IsZero())
+// FirstUse tells whether somebody who gets into the account now is the first who can, and nobody was welcomed yet.
+func (s *Service) FirstUse(u User) bool {
+	usable := u.Credentials() > 0 && (!s.VerifiedFirst || !u.EmailVerifiedAt.IsZero())
+	return u.WelcomedAt.IsZero() && !usable
 }
 
 // New is what makes an account.

@@ -113,11 +113,6 @@ func (s *Service) byEmail(ctx context.Context, email string) (u account.User, fo
 	return u, true, nil
 }
 
-// firstUse tells whether an account that is proved now could not be used before, and nobody was welcomed.
-func (s *Service) firstUse(u account.User) bool {
-	return u.WelcomedAt.IsZero() && !s.Accounts.Usable(u)
-}
-
 // disown takes from an account whose address was never verified what was set up in it, and ends its sessions. Whoever
 // proves the address does the same again in the change that gives it to him, for what a session has put there before
 // it ended.

@@ -28,6 +28,11 @@ func (s *Service) Answer(ctx context.Context, t outbox.Task, l mail.Letter) (mai
 		return s.answerReset(ctx, u, found)
 	case change:
 		return s.answerChange(ctx, t, l, u, found)
+	case wanted:
+		if found && !u.EmailVerifiedAt.IsZero() {
+			return l, s.tellTaken(ctx, t, u)
+		}
+		return l, mail.ErrNone
 	}
 	return l, outbox.Permanent(fmt.Errorf("nobody knows what %q is", l.Ask.For))
 }

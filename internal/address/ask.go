@@ -15,6 +15,7 @@ const (
 	verification = "verification"
 	reset        = "reset"
 	change       = "change"
+	wanted       = "wanted"
 )
 
 // Register has the account made once its address is proved, for every address that might be one. Name and password
@@ -48,6 +49,11 @@ func (s *Service) Resend(ctx context.Context, email, ip string) error {
 // Forgot asks for a link to choose a new password, by an address in its normal form.
 func (s *Service) Forgot(ctx context.Context, email, ip string) error {
 	return s.ask(ctx, mail.Letter{Kind: mail.ResetPassword, To: email, Ask: &mail.Ask{For: reset, IP: ip}})
+}
+
+// Wanted has the owner of an address told that somebody wanted to register it.
+func (s *Service) Wanted(ctx context.Context, email, ip string) error {
+	return s.ask(ctx, mail.Letter{Kind: mail.EmailTaken, To: email, Ask: &mail.Ask{For: wanted, IP: ip}})
 }
 
 // Actor is a signed-in user.

@@ -58,7 +58,7 @@ func (s *Service) verify(ctx context.Context, g grant.Grant, w waiting, ip strin
 
 // welcome is the letter that goes with the proof of an address, once.
 func (s *Service) welcome(u account.User) (first bool, letters []mail.Letter) {
-	if first = s.firstUse(u); first {
+	if first = s.Accounts.FirstUse(u); first {
 		letters = append(letters, mail.To(u, mail.Welcome))
 	}
 	return first, letters

@@ -128,6 +128,18 @@ func TestOwnerOfAnAddressIsToldOnceAnHourThatOthersRegisterIt(t *testing.T) {
 	l.is("with the registration's password", err, "invalid_credentials")
 }
 
+func TestOwnerIsToldAlsoWhereRegistrationsAreRefused(t *testing.T) {
+	l := open(t, "--email-verification=off")
+	l.unverified("bea@example.com")
+	l.user(email)
+	for range 2 {
+		for _, to := range []string{email, "bea@example.com", "nobody@example.com"} {
+			l.must(l.Address.Wanted(t.Context(), to, ip))
+		}
+	}
+	l.One(mail.EmailTaken, email)
+}
+
 // TestRegistrationClaimsAnUnverifiedAccount: whoever made that may be anybody, and keeps nothing.
 func TestRegistrationClaimsAnUnverifiedAccount(t *testing.T) {
 	l := open(t)

@@ -22,14 +22,13 @@ type Store interface {
 // Service does the location jobs. All fields are set before use and not changed after.
 type Service struct {
 	Store   Store
-	Outbox  *outbox.Service
 	Lookup  func(addr netip.Addr) *wire.Location         // where an address is, nil when nobody knows
 	Located func(ctx context.Context, s session.Session) // told of each session whose place is known now; nil for nobody
 }
 
-// Enqueue queues the job for a session that is about to be stored, and returns its id.
-func (s *Service) Enqueue(ctx context.Context, sessionID string) (string, error) {
-	return s.Outbox.Enqueue(ctx, outbox.New{Kind: outbox.Location, Subject: sessionID, Delay: outbox.Fallback})
+// Enqueue queues the job for a session that is stored, and returns its id.
+func Enqueue(ctx context.Context, queue *outbox.Service, sessionID string) (string, error) {
+	return queue.Enqueue(ctx, outbox.New{Kind: outbox.Location, Subject: sessionID})
 }
 
 // Run looks up where a session is, if that is still missing: outbox.Handler's.

@@ -29,13 +29,8 @@ func open(t *testing.T) (*location.Service, *sqlite.Store) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	box, err := seal.New(bytes.Repeat([]byte{7}, seal.SecretSize), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return &location.Service{
-		Store:  store,
-		Outbox: &outbox.Service{Store: store, Box: box, Now: time.Now, Log: slog.New(slog.DiscardHandler)},
+		Store: store,
 		Lookup: func(addr netip.Addr) *wire.Location {
 			if addr == netip.MustParseAddr("192.0.2.7") {
 				return &graz
@@ -63,12 +58,17 @@ func TestMissingPlaceIsFilledIn(t *testing.T) {
 		s.Located = func(_ context.Context, x session.Session) { told = append(told, x.ID) }
 		rec := session.Session{ID: id.New(id.Session), UserID: "usr_a", IP: "192.0.2.7", UserAgent: "agent/1", Acked: 3, CreatedAt: time.Now()}
 		tt.edit(&rec)
-		jobID, err := s.Enqueue(t.Context(), rec.ID)
+		box, err := seal.New(bytes.Repeat([]byte{7}, seal.SecretSize), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queue := &outbox.Service{Store: store, Box: box, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+		jobID, err := location.Enqueue(t.Context(), queue, rec.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		j, err := store.Job(t.Context(), jobID)
-		if err != nil || j.Kind != outbox.Location || !j.RunAt.After(j.CreatedAt) {
+		if err != nil || j.Kind != outbox.Location {
 			t.Fatalf("%s: queued %+v, %v", tt.name, j, err)
 		}
 		if _, err := store.InsertSession(t.Context(), rec); err != nil {

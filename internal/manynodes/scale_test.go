@@ -94,7 +94,6 @@ type life struct {
 
 	mu       sync.Mutex // guards the following
 	welcomes []time.Time
-	ends     int
 }
 
 // A rolling restart signs nobody out, and spreads who comes back.

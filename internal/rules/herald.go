@@ -2,9 +2,11 @@ package rules
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/location"
 	"github.com/gatehouse-dev/gatehouse/internal/outbox"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/webhook"
@@ -25,7 +27,18 @@ func (h heralded) InsertSession(ctx context.Context, s session.Session) (out ses
 		out, err = h.Store.InsertSession(ctx, s)
 		return err
 	})
+	if err == nil && s.Location == nil && public(s.IP) {
+		if _, err := location.Enqueue(ctx, h.r.Queue, s.ID); err != nil {
+			h.r.Log.Warn("the place of a session is not looked for", "session", s.ID, "error", err)
+		}
+	}
 	return out, err
+}
+
+// public tells whether an address may have a place.
+func public(ip string) bool {
+	addr, err := netip.ParseAddr(ip)
+	return err == nil && addr.IsGlobalUnicast() && !addr.IsPrivate()
 }
 
 // ReplaceSession tells that a session ended. A record that has ended is replaced no more.

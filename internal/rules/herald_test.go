@@ -84,3 +84,27 @@ func TestWebhooksAreToldOfFacts(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlaceThatIsMissingIsLookedForLater(t *testing.T) {
+	h := rulestest.Open(t)
+	u := h.AddUser("ada@example.com")
+	for ip, want := range map[string]int{"8.8.8.8": 1, "127.0.0.1": 0, "10.0.0.1": 0, "": 0} {
+		v := rulestest.Visit
+		v.IP, v.Location = ip, nil
+		if _, err := h.SignIn.Login(t.Context(), u.Email, rulestest.Password, signin.Entry{Transport: session.Body, Visit: v}); err != nil {
+			t.Fatal(err)
+		}
+		page, err := h.Queue.List(t.Context(), outbox.Query{Kind: outbox.Location, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range page.Jobs {
+			if err := h.Queue.Delete(t.Context(), j.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(page.Jobs) != want {
+			t.Errorf("%q: %d jobs, want %d", ip, len(page.Jobs), want)
+		}
+	}
+}

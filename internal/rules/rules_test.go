@@ -17,7 +17,7 @@ import (
 
 func settings(t *testing.T, flags ...string) config.Config {
 	t.Helper()
-	cfg, err := config.Load(flags, nil, nil)
+	cfg, err := config.Load(append([]string{"--mail-dir=" + t.TempDir()}, flags...), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package servertest runs the gatehouse binary, for tests and benchmarks that need a process: one that is killed, or
-// whose memory is its own.
+// Package servertest is the outside world of tests and benchmarks: the gatehouse binary as a process that can be
+// killed and whose memory is its own, a redis-server, a MongoDB, a proxy that cuts a way, and a lean socket.
 package servertest
 
 import (

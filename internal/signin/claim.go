@@ -65,7 +65,7 @@ func (s *Service) admit(ctx context.Context, who oauth.Identity, email, ip strin
 // sessions end and again after, for what they have put there in between; only then it is verified, so that a claim
 // broken off is made anew.
 func (s *Service) claim(ctx context.Context, u account.User, who oauth.Identity, ip string) (account.User, error) {
-	first := s.first(u)
+	first := s.Accounts.FirstUse(u)
 	if _, err := s.Accounts.Change(ctx, u.ID, true, strip); err != nil {
 		return account.User{}, err
 	}

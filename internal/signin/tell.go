@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/oauth"
 )
@@ -31,6 +30,3 @@ func linked(who oauth.Identity) mail.Letter {
 var providerNames = map[string]string{"google": "Google", "github": "GitHub"}
 
 func providerName(provider string) string { return cmp.Or(providerNames[provider], provider) }
-
-// first tells whether somebody who gets into an account now is the first who can.
-func (s *Service) first(u account.User) bool { return u.WelcomedAt.IsZero() && !s.Accounts.Usable(u) }

@@ -5,9 +5,11 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
+	"github.com/gatehouse-dev/gatehouse/internal/address"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/mail"
+	"github.com/gatehouse-dev/gatehouse/internal/oauth"
 	"github.com/gatehouse-dev/gatehouse/internal/rules/rulestest"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
@@ -103,6 +105,55 @@ func TestWelcomeOfThoseWhoComeInAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.None("a registration that was refused")
+}
+
+func TestAccountsAtProvidersAreTold(t *testing.T) {
+	a := open(t)
+	if _, err := a.come("nameless"); err != nil {
+		t.Fatal(err)
+	}
+	a.One(mail.Welcome, "bob@example.com")
+
+	a.verified()
+	if _, err := a.come("ada"); err != nil { // by its address
+		t.Fatal(err)
+	}
+	if m := a.One(mail.Identity, email); m.Subject != "Google was linked" {
+		t.Errorf("%q", m.Subject)
+	}
+	if _, err := a.come("ada"); err != nil {
+		t.Fatal(err)
+	}
+	a.None("of an account that is linked")
+	x := a.Enter(a.AddUser("bea@example.com"))
+	if err := a.link(x, "ada"); err == nil {
+		t.Error("linked to two")
+	}
+	a.None("of a link that was refused")
+	a.google.people["bea"] = oauth.Identity{Subject: "g9", Email: "bea@work.example", Verified: true}
+	if err := a.link(x, "bea"); err != nil {
+		t.Fatal(err)
+	}
+	a.One(mail.Identity, "bea@example.com")
+}
+
+// TestInvitedUserWhoComesByAProviderIsWelcome: he can use the account from then on.
+func TestInvitedUserWhoComesByAProviderIsWelcome(t *testing.T) {
+	a := open(t)
+	if _, _, err := a.Address.Invite(t.Context(), address.Actor{}, account.New{Email: email}); err != nil {
+		t.Fatal(err)
+	}
+	a.One(mail.Invitation, email)
+	if _, err := a.come("ada"); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, m := range a.Deliver() {
+		kinds[m.Kind] = m.To == email
+	}
+	if len(kinds) != 2 || !kinds[mail.Welcome] || !kinds[mail.Identity] {
+		t.Errorf("letters %v", kinds)
+	}
 }
 
 // TestThreat07_ReplayedTokenIsToldOnce: of however many replays at once.

@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { chromium } from "./support/build";
 
 /**
  * A browser as the distribution ships it, new and empty each time, that asks nobody but the hub. Nothing is tried
@@ -23,7 +24,7 @@ export default defineConfig({
     trace: "off",
     screenshot: "only-on-failure",
     launchOptions: {
-      executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+      executablePath: chromium,
       chromiumSandbox: false,
       args: [
         "--no-sandbox",

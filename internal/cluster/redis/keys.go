@@ -38,9 +38,7 @@ func (n names) node(id string) string      { return n.prefix + ":node:" + id }
 func (n names) watch(userID string) string { return n.prefix + ":watch:" + userID }
 func (n names) watchAll() string           { return n.prefix + ":watch" }
 
-// member is how an index names a session.
-func member(userID, sessionID string) string { return userID + "|" + sessionID }
-
+// splitMember reads how an index names a session.
 func splitMember(m string) (userID, sessionID string) {
 	userID, sessionID, _ = strings.Cut(m, "|")
 	return userID, sessionID

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+export const chromium = process.env.CHROMIUM || "/usr/bin/chromium";
+
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /**
@@ -11,6 +13,8 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
  * already.
  */
 export default function build() {
+  if (!existsSync(chromium))
+    throw new Error(`There is no browser at ${chromium}: apt-get install chromium, or set CHROMIUM.`);
   if (process.env.GATEHOUSE_BINARY) return;
   if (!existsSync(join(root, "web/app/dist/index.html")))
     throw new Error("The app is not built: run `npm run e2e` in web/, which builds it first.");

@@ -109,7 +109,11 @@ export class Hub {
 
   /** Makes an account with the password that all have here. */
   person(name = "Ada Lovelace", role = "user"): Person {
-    const email = `${name.toLowerCase().replaceAll(/\W+/g, ".")}.${++people}@example.com`;
+    const local = name
+      .toLowerCase()
+      .replaceAll(/[^a-z]+/g, ".")
+      .slice(0, 20);
+    const email = `${local}.${++people}@example.com`;
     const args = ["user", "create", "--email", email, "--name", name, "--role", role, "--password-stdin"];
     const [id = ""] = this.shell(args, `${password}\n`).split(" ");
     return { id, email, name };

@@ -53,7 +53,9 @@ export async function openProvider(): Promise<Provider> {
           id_token_signing_alg_values_supported: ["RS256"],
         });
       case "/keys":
-        return json(response, { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", alg: "RS256", use: "sig" }] });
+        return json(response, {
+          keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", alg: "RS256", use: "sig" }],
+        });
       case "/authorize":
         return authorize(url, response);
       case "/token":

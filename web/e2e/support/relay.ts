@@ -1,9 +1,11 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 
 interface Pair {
   near: Socket;
   far: Socket;
+  /** Whether it has become a WebSocket. */
+  live: boolean;
 }
 
 /** A wire between browser and hub that can be cut, or go silent without being cut. */
@@ -33,7 +35,7 @@ export class Relay {
   #join(near: Socket, port: number) {
     if (this.#dark) return near.destroy();
     const far = connect({ port, host: "127.0.0.1", noDelay: true });
-    const pair = { near, far };
+    const pair: Pair = { near, far, live: false };
     this.#pairs.add(pair);
     const end = () => {
       this.#pairs.delete(pair);
@@ -42,6 +44,7 @@ export class Relay {
     };
     for (const side of [near, far]) side.on("error", end).on("close", end);
     near.on("data", (bytes) => {
+      pair.live ||= bytes.includes("GET /ws ");
       this.#watch(pair, bytes);
       far.write(bytes);
     });
@@ -67,9 +70,10 @@ export class Relay {
     });
   }
 
-  /** What is connected now stays so, and nothing gets through any more. New connections are as good as ever. */
-  freeze() {
-    for (const { near, far } of this.#pairs) {
+  /** The WebSockets stay connected, and nothing gets through them any more; with "all" that is so for each connection. */
+  freeze(which: "sockets" | "all") {
+    for (const { near, far, live } of this.#pairs) {
+      if (!live && which === "sockets") continue;
       near.removeAllListeners("data").resume();
       far.removeAllListeners("data").resume();
     }

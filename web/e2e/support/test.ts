@@ -1,8 +1,8 @@
 import {
-  test as base,
   type Browser,
   type BrowserContext,
   type BrowserContextOptions,
+  test as base,
   expect,
   type Locator,
   type Page,
@@ -22,7 +22,7 @@ export interface Device {
 
 type OpenDevice = (who?: Person, options?: { at?: string; hub?: Hub } & BrowserContextOptions) => Promise<Device>;
 
-interface Fixtures {
+export interface Fixtures {
   /** Opens a browser, signed in when it is told as whom, and looks at a page. */
   device: OpenDevice;
   /** Starts a hub with its own settings. */
@@ -71,7 +71,8 @@ export const test = base.extend<Fixtures & { console: Console }, ForAll>({
     heard.check();
   },
   allow: async ({ console }, use) => use((...errors) => console.allow(...errors)),
-  device: async ({ browser, hub, console }, use) => {
+  // It needs another only to be done before that: no page is to miss its hub.
+  device: async ({ browser, hub, console, another: _ }, use) => {
     const contexts: BrowserContext[] = [];
     await use(async (who, { at = "/", hub: own = hub, ...options } = {}) => {
       const context = await open(browser, own, who, options);
@@ -109,8 +110,11 @@ class Console {
 
 async function open(browser: Browser, hub: Hub, who: Person | undefined, options: BrowserContextOptions) {
   const mark = { name: `gatehouse ${hub.url}`, value: "in" };
+  const major = browser.version().split(".")[0];
   const context = await browser.newContext({
     baseURL: hub.url,
+    // As if it had a screen: the hub calls headless browsers bots.
+    userAgent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`,
     ...(who && { storageState: { cookies: [], origins: [{ origin: hub.url, localStorage: [mark] }] } }),
     ...options,
   });
@@ -158,15 +162,15 @@ export async function tokenOf(page: Page, act: () => Promise<unknown>): Promise<
 export async function listener(page: Page, token: string): Promise<() => Promise<{ code: number; reason: string }>> {
   await page.evaluate(async (bearer) => {
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`, ["gatehouse.v1", `bearer.${bearer}`]);
-    const closed = new Promise((resolve) => {
+    const ending = new Promise((resolve) => {
       socket.onclose = ({ code, reason }) => resolve({ code, reason });
     });
     await new Promise((resolve) => {
       socket.onmessage = resolve;
     });
-    Object.assign(window, { closed });
+    Object.assign(window, { ending });
   }, token);
-  return () => page.evaluate(() => (window as unknown as { closed: Promise<{ code: number; reason: string }> }).closed);
+  return () => page.evaluate(() => (window as unknown as { ending: Promise<{ code: number; reason: string }> }).ending);
 }
 
 /** Fills in the form of the sign-in page. */
@@ -179,6 +183,7 @@ export async function typeSignIn(page: Page, who: { email: string }, secret = pa
 /** Resolves to the moment when the page first says the text, as Date.now() tells it. Begin it before what causes that. */
 export async function momentOf(page: Page, text: string): Promise<() => Promise<number>> {
   await page.evaluate((wanted) => {
+    // biome-ignore lint/performance/useDomNodeTextContent: what is hidden is not yet said
     const there = () => document.body.innerText.includes(wanted);
     const moment = new Promise<number>((resolve) => {
       const look = () => {

@@ -136,7 +136,7 @@ test("24 a wrong password, an unknown address, and too many of both", async ({ d
   expect(first).not.toBeNull();
 });
 
-test("24b signing in when somebody else was signed in shows nothing of them", async ({ device, hub }) => {
+test("12b signing in when somebody else was signed in shows nothing of them", async ({ device, hub }) => {
   const [ada, eve] = [hub.person("Ada Lovelace"), hub.person("Eve Moneypenny")];
   const { context, page, rows } = await device(ada);
   await expect(rows).toHaveCount(1);

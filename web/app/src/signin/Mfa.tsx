@@ -100,7 +100,8 @@ function CodeForm({ recovery, spent }: { recovery: boolean; spent: () => void })
     const clean = recovery ? text : text.replaceAll(/\D/g, "").slice(0, 6);
     setCode(clean);
     act.clear();
-    if (!recovery && clean.length === 6 && code.length < 6) send(clean);
+    // After a refusal six digits are there already: what replaces them is another try.
+    if (!recovery && clean.length === 6 && clean !== code && (code.length < 6 || act.error)) send(clean);
   }
   function submit(e: FormEvent) {
     e.preventDefault();

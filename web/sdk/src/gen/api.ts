@@ -53,6 +53,8 @@ export interface Event {
   /** For staff only. */
   reason?: string;
   target: Target;
+  /** For staff only. */
+  user?: Whom;
 }
 
 export interface EventPage {
@@ -421,6 +423,12 @@ export interface WebhookCreationBody {
 
 export interface WebhookList {
   webhooks: Webhook[];
+}
+
+export interface Whom {
+  email: string;
+  id: string;
+  name: string;
 }
 
 export interface Why {
