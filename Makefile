@@ -1,7 +1,7 @@
 # What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
 
 .DEFAULT_GOAL := build
-.PHONY: run build geo app test test-web check bench fmt lint
+.PHONY: run build geo app test test-web fuzz check bench fmt lint
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -27,6 +27,14 @@ test: build
 test-web: app
 	cd web && npm run check && npm run test && npm run size
 	@if command -v chromium >/dev/null; then cd web && npm run e2e; else echo "no chromium: the app is not tested in a browser"; fi
+
+# Every fuzz target for a moment, beyond the seeds that each test run tries.
+fuzz:
+	@for f in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' $$f); do \
+			echo "fuzz $$target" && go test -run '^$$' -fuzz "^$$target$$" -fuzztime 3s ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
 
 # What a change has to pass before it is merged.
 check:

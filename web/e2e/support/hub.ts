@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,7 +53,7 @@ export class Hub {
       LISTEN: `127.0.0.1:${this.#port}`,
       PUBLIC_URL: this.url,
       STORE: `sqlite:${join(this.folder, "gatehouse.db")}`,
-      MAIL_DIR: this.mails,
+      MAIL_DIR: join(this.folder, "mail"),
       RATE_LIMITS: "off",
       DRAIN_WINDOW: "1s",
       ...this.#settings,
@@ -61,10 +61,6 @@ export class Hub {
     const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, HOME: this.folder };
     for (const [name, value] of Object.entries(settings)) env[`GATEHOUSE_${name}`] = value;
     return env;
-  }
-
-  get mails(): string {
-    return join(this.folder, "mail");
   }
 
   /** Starts the process and waits until it is ready. */
@@ -141,15 +137,6 @@ export class Hub {
     if (body) headers["Content-Type"] = "application/json";
     if (token) headers.Authorization = `Bearer ${token}`;
     return fetch(`http://127.0.0.1:${this.#port}${path}`, { method, headers, body: body && JSON.stringify(body) });
-  }
-
-  /** The links in the mails to somebody, newest last. */
-  links({ email }: Person): string[] {
-    const texts = readdirSync(this.mails)
-      .sort()
-      .map((file) => readFileSync(join(this.mails, file), "utf8").replaceAll("=\r\n", "").replaceAll("=3D", "="));
-    const theirs = texts.filter((text) => text.includes(email));
-    return theirs.flatMap((text) => text.match(/http:\/\/localhost[^\s"<>]+/g) ?? []);
   }
 }
 
