@@ -24,6 +24,7 @@ type everybody struct {
 	f       *feed
 	stop    func()          // ends the following of changes on other nodes; nil: not followed yet
 	pending map[string]news // by user
+	resyncs int             // a page that was read before the last one may be missing what it forgot
 }
 
 // news is what may have changed of a user's sessions.
@@ -46,6 +47,7 @@ func (e *everybody) left(*watch) {
 }
 
 func (e *everybody) resync() {
+	e.resyncs++
 	clear(e.pending)
 	for _, w := range e.f.watches {
 		if w.live {
@@ -86,6 +88,7 @@ type everybodyTurn struct {
 	news    map[string]news
 	known   map[string][]string // by user
 	waiting []*watch
+	resyncs int // when it began
 
 	// Loaded.
 	stopped func()
@@ -100,7 +103,7 @@ type page struct {
 }
 
 func (e *everybody) next() turn {
-	t := &everybodyTurn{everybody: e, follow: e.stop == nil, waiting: e.f.waitingLocked(mostPages)}
+	t := &everybodyTurn{everybody: e, follow: e.stop == nil, waiting: e.f.waitingLocked(mostPages), resyncs: e.resyncs}
 	if len(t.waiting) == 0 && len(e.pending) == 0 {
 		return nil
 	}
@@ -183,6 +186,9 @@ func (t *everybodyTurn) apply() {
 	t.followed()
 	for user, n := range t.news {
 		t.tell(user, n, t.found[user])
+	}
+	if t.resyncs != t.everybody.resyncs {
+		return // they wait for the next turn
 	}
 	for i, w := range t.waiting {
 		p := t.pages[i]

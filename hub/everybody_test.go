@@ -206,6 +206,23 @@ func TestChangeWhileAPageIsRead(t *testing.T) {
 	})
 }
 
+// What changes once the page has been read is told behind it, also when everything has to be read again meanwhile.
+func TestGapWhileAPageIsRead(t *testing.T) {
+	inTime(t, Limits{}, func(t *testing.T, l *lab) {
+		p := l.signIn("usr_1")
+		l.office.with(func() {
+			l.office.after = func() {
+				l.office.with(func() { l.office.after = nil })
+				l.end(p, "kicked")
+				l.hub.Resync()
+			}
+		})
+		if got := l.watchAll("").replayOf("sessions"); got[p.SessionID].ID != "" {
+			t.Errorf("the list has a session that ended: %v", got)
+		}
+	})
+}
+
 // Other nodes are listened to only while somebody watches.
 func TestEverybodyIsFollowedWhileWatched(t *testing.T) {
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {

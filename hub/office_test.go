@@ -22,7 +22,8 @@ type office struct {
 	jobs   map[string]wire.Job // by id
 	reads  int                 // of rows
 	worse  error               // of rows
-	before func()              // when set, happens while a page is read
+	before func()              // when set, happens before a page is read
+	after  func()              // when set, happens when a page has been read
 }
 
 func newOffice(w *world) *office {
@@ -95,6 +96,12 @@ func (o *office) List(ctx context.Context, q string, limit int) ([]wire.Session,
 	fits := o.Filter(q)
 	all = slices.DeleteFunc(all, func(s wire.Session) bool { return !fits(s) })
 	slices.SortFunc(all, func(a, b wire.Session) int { return cmp.Compare(b.ID, a.ID) })
+	o.staff.Lock()
+	after := o.after
+	o.staff.Unlock()
+	if after != nil {
+		after()
+	}
 	return all[:min(limit, len(all))], len(all), nil
 }
 

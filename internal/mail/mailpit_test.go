@@ -92,7 +92,9 @@ func get(t *testing.T, url string, into any) {
 func TestLettersArriveAtARealServer(t *testing.T) {
 	server, api := startMailpit(t)
 	l := toAddr(t, nil, "smtp://"+server)
-	u := l.user(func(u *account.User) { u.Disabled = true })
+	u := l.user(func(u *account.User) {
+		u.Disabled, u.Identities = true, []account.Identity{{Provider: full(Identity).Provider, Subject: "1"}}
+	})
 	pool := &outbox.Pool{Service: l.Outbox, Log: l.Log, Lanes: map[string]outbox.Lane{outbox.Mail: {Handler: l.Service, Timeout: TryTimeout}}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -120,7 +122,11 @@ func TestLettersArriveAtARealServer(t *testing.T) {
 		get(t, api+"/messages?limit=100", &box)
 	}
 	if box.Total != len(kinds) {
-		t.Fatalf("%d letters of %d arrived", box.Total, len(kinds))
+		var subjects []string
+		for _, m := range box.Messages {
+			subjects = append(subjects, m.Subject)
+		}
+		t.Fatalf("%d letters of %d arrived: %q", box.Total, len(kinds), subjects)
 	}
 	for _, m := range box.Messages {
 		var whole struct{ Text, HTML string }

@@ -35,7 +35,8 @@ func TestJobIsDoneAndForgetsWhatItSaid(t *testing.T) {
 		if j.State != outbox.Done || j.Payload != nil || string(j.Note) != `{"n":1}` || !j.PurgeAt.Equal(began.Add(24*time.Hour)) {
 			t.Errorf("left %+v", j)
 		}
-		if states := l.states(id); !slices.Equal(states, []string{"queued", "running", "done"}) {
+		// A worker may be as quick as who enqueued it.
+		if states := l.states(id); len(states) != 3 || !slices.Contains(states[:2], outbox.Queued) || !slices.Contains(states[:2], outbox.Running) || states[2] != outbox.Done {
 			t.Errorf("announced %q", states)
 		}
 	})
@@ -268,7 +269,7 @@ func TestDeletedJobIsStoppedAndStaysAway(t *testing.T) {
 		if err := l.Delete(t.Context(), id); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("deleted twice: %v", err)
 		}
-		if states := l.states(id); !slices.Equal(states, []string{"queued", "running", "deleted"}) {
+		if states := l.states(id); len(states) != 3 || !slices.Contains(states[:2], outbox.Queued) || !slices.Contains(states[:2], outbox.Running) || states[2] != "deleted" {
 			t.Errorf("announced %q", states)
 		}
 	})

@@ -100,7 +100,7 @@ func retryAfter(t *testing.T, s Subject) {
 	if wait <= 0 || wait > time.Second {
 		t.Fatalf("retry after %s, want at most the second in which a place comes back", wait)
 	}
-	s.Advance(wait + time.Millisecond)
+	s.Advance(wait + 20*time.Millisecond) // two buckets in a row are not filled at the very same moment
 	if again := s.take(t, limit, "k"); again != 0 {
 		t.Fatalf("refused for another %s after waiting %s", again, wait)
 	}
