@@ -159,7 +159,7 @@ function binary(): string {
 }
 
 /** A port that was free a moment ago: the public URL has to be known before the hub listens. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
