@@ -202,7 +202,11 @@ func TestChurn(t *testing.T) {
 	t.Logf("%d sessions on three nodes, %s: %d connects, %d disconnects, %d ends", users*each, length, m.connects, m.disconnects, m.ends)
 	for u := range users {
 		truth := m.truth(x[u*each : (u+1)*each])
-		servertest.Within(t, 15*time.Second, fmt.Sprint("the feed of user ", u, " is right"), func() bool { return watchers[u].shows(truth) })
+		for end := time.Now().Add(15 * time.Second); !watchers[u].shows(truth); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the feed of user %d is wrong: %s", u, watchers[u].differs(truth))
+			}
+		}
 		watchers[u].sound()
 		for i := range n {
 			fresh := n[i].dial(x[u*each].AccessToken, true)

@@ -190,3 +190,22 @@ func (k *socket) sound() {
 		k.t.Errorf("the feed is broken: %s", k.broken)
 	}
 }
+
+// differs says where what the socket was told is not the truth.
+func (k *socket) differs(truth map[string]int) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := ""
+	for id, n := range truth {
+		d, there := k.devices[id]
+		if !there || !d.Current && (d.Connections != n || d.Online != (n > 0)) {
+			out += fmt.Sprintf("%s want %d got %v %d %v; ", id, n, there, d.Connections, d.Online)
+		}
+	}
+	for id := range k.devices {
+		if _, ok := truth[id]; !ok {
+			out += id + " should be gone; "
+		}
+	}
+	return out
+}

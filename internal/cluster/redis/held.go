@@ -33,6 +33,7 @@ type device struct {
 	steps         []int     // counts to write, the oldest first
 	gone          bool      // the grace is over: to be removed
 	told          bool      // Redis has, or may have, heard of it
+	writing       bool      // an entry of it is being written
 	queued        bool
 }
 
@@ -146,6 +147,19 @@ func (h *holdings) expire(now time.Time) (gone []entry, next time.Duration) {
 	return gone, time.Hour
 }
 
+// overtaken says that another node found the session offline. Its last connection was there, and the grace here is over
+// as well: what Redis got in one order, two nodes may have had in the other. Unless there is news for Redis yet.
+func (h *holdings) overtaken(user, session string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.users[user][session]
+	if d == nil || d.count > 0 || d.gone || d.writing || len(d.steps) > 0 {
+		return
+	}
+	d.gone = true
+	h.queueLocked(d)
+}
+
 // take takes what is to be written, up to about so many commands.
 func (h *holdings) take(most int) []entry {
 	h.mu.Lock()
@@ -161,7 +175,7 @@ func (h *holdings) take(most int) []entry {
 		}
 		batch = append(batch, entry{d: d, user: d.user, session: d.session, steps: d.steps, gone: d.gone})
 		most -= len(d.steps) + 1
-		d.steps, d.told = nil, true
+		d.steps, d.told, d.writing = nil, true, true
 	}
 	return batch
 }
@@ -171,6 +185,7 @@ func (h *holdings) giveBack(batch []entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range batch {
+		e.d.writing = false
 		if len(e.d.steps) == 0 {
 			e.d.steps = []int{e.d.count}
 		}
@@ -183,6 +198,7 @@ func (h *holdings) giveBack(batch []entry) {
 func (h *holdings) written(e entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	e.d.writing = false
 	if e.gone && e.d.gone {
 		h.forgetLocked(e.d)
 	}

@@ -98,6 +98,9 @@ func (c *Cluster) hear(id string, m *driver.Message) {
 	case "c":
 		change, nodes, ok := readChange(rest)
 		direct := m.Channel == c.names.node(id)
+		if ok && direct && !change.Online {
+			c.held.overtaken(change.UserID, change.SessionID)
+		}
 		if ok && (direct || !slices.Contains(nodes, id) && !c.watches.twice(m.Channel, c.names)) {
 			c.tell(change)
 		}

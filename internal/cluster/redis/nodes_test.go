@@ -3,6 +3,7 @@ package redis
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
@@ -158,4 +159,27 @@ func TestNodesDescribeThemselves(t *testing.T) {
 	if got, _ := nodes[0].Nodes(t.Context()); len(got) != 1 {
 		t.Errorf("after one left: %+v", got)
 	}
+}
+
+// TestGraceThatEndsElsewhere: the node whose grace ends first, as Redis has it, takes the fields of the others too. They
+// believe it, though by their own clocks there is time left, and say so to those who ask them.
+func TestGraceThatEndsElsewhere(t *testing.T) {
+	t.Parallel()
+	s := servertest.StartRedis(t)
+	quick := observe(t, open(t, Config{URL: s.URL(), Grace: testGrace, Lease: testLease}))
+	slow := observe(t, open(t, Config{URL: s.URL(), Grace: time.Hour, Lease: testLease}))
+	for _, o := range []*observer{quick, slow} {
+		o.Report("usr_1", "ses_1", 1)
+	}
+	quick.counts("usr_1", "ses_1", 2)
+	slow.Report("usr_1", "ses_1", 0)
+	quick.counts("usr_1", "ses_1", 1)
+	quick.Report("usr_1", "ses_1", 0)
+	servertest.Eventually(t, "it is offline", func() bool { return slow.offlines("ses_1") == 1 && quick.offlines("ses_1") == 1 })
+	if got, err := slow.Presence(t.Context(), "usr_1"); err != nil || len(got) != 0 {
+		t.Errorf("the node that was overtaken says %v %v", got, err)
+	}
+	slow.totals(presence.Totals{})
+	slow.Report("usr_1", "ses_1", 1)
+	quick.counts("usr_1", "ses_1", 1)
 }
