@@ -123,6 +123,16 @@ export class Hub {
     return { token: got.access_token, refreshToken: got.refresh_token, session: got.session.id };
   }
 
+  /** Signs out the person's only other session, as one does from one's list of devices. */
+  async endOther({ token }: Native): Promise<void> {
+    const { sessions } = await this.call<{ sessions: { id: string; current: boolean }[] }>("GET /auth/sessions", {
+      token,
+    });
+    const [other, ...more] = sessions.filter((s) => !s.current);
+    if (!other || more.length > 0) throw new Error(`${sessions.length} sessions instead of two`);
+    await this.call(`DELETE /auth/sessions/${other.id}`, { token });
+  }
+
   async call<T = unknown>(operation: string, { body, token }: { body?: object; token?: string } = {}): Promise<T> {
     const response = await this.ask(operation, { body, token });
     const text = await response.text();
