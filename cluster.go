@@ -75,7 +75,7 @@ func (g *Gatehouse) hint(h cluster.Hint) {
 	case cluster.KindRenewed:
 		if r, ok := hints.Decode[session.Renewal](h, g.log); ok {
 			g.hub.SessionRenewed(hub.Renewal{
-				SessionID: r.SessionID, Issued: r.Issued, Expires: r.Expires, AAL: r.AAL, AuthTime: r.AuthTime, Roles: r.Roles, Epoch: r.Epoch,
+				UserID: r.UserID, SessionID: r.SessionID, Issued: r.Issued, Expires: r.Expires, AAL: r.AAL, AuthTime: r.AuthTime, Roles: r.Roles, Epoch: r.Epoch,
 			})
 			g.hub.SessionsChanged(r.UserID, r.SessionID)
 		}
@@ -109,7 +109,7 @@ func (g *Gatehouse) applied(c revocation.Change) {
 	if c.Ended != nil {
 		g.hub.SessionEnded(hub.End{UserID: c.UserID, SessionID: c.SessionID, Frame: *c.Ended})
 	} else {
-		g.hub.SessionRenewed(hub.Renewal{SessionID: c.SessionID, AAL: c.AAL}) // the renewal itself may have got lost
+		g.hub.SessionRenewed(hub.Renewal{UserID: c.UserID, SessionID: c.SessionID, AAL: c.AAL}) // the renewal itself may have got lost
 	}
 	g.hub.SessionsChanged(c.UserID, c.SessionID)
 }

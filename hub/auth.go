@@ -30,7 +30,7 @@ func (c *conn) enter(p Principal) error {
 	}
 	c.mu.Lock()
 	c.p, c.phase, c.late = p, entering, nil
-	c.clock.stop()
+	c.disarmLocked()
 	c.mu.Unlock()
 	if err := c.hub.register(c, p); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (c *conn) reauth(p Principal, r request) {
 		c.refuse(r, errorOf(err))
 	default:
 		c.renew(Renewal{
-			SessionID: p.SessionID, Issued: p.Issued, Expires: p.Expires, AAL: p.AAL, AuthTime: p.AuthTime, Roles: p.Roles, Epoch: p.Epoch,
+			UserID: p.UserID, SessionID: p.SessionID, Issued: p.Issued, Expires: p.Expires, AAL: p.AAL, AuthTime: p.AuthTime, Roles: p.Roles, Epoch: p.Epoch,
 		}, r.id)
 		c.settle(p, methods)
 	}

@@ -14,7 +14,7 @@ func TestSessionRenewedReachesEveryTab(t *testing.T) {
 		bystander := l.connect(l.signIn("usr_1"))
 		time.Sleep(10 * time.Minute)
 		now := time.Now()
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(15 * time.Minute), AAL: 2, Roles: []string{"user"}, Epoch: 1})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(15 * time.Minute), AAL: 2, Roles: []string{"user"}, Epoch: 1})
 		bystander.none("auth.ok")
 		time.Sleep(14 * time.Minute)
 		for _, c := range tabs {
@@ -32,7 +32,7 @@ func TestSessionRenewedNeverShrinks(t *testing.T) {
 		p := l.signIn("usr_1", "admin")
 		c := l.connect(p)
 		now := time.Now()
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Minute), Roles: []string{"user"}})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Minute), Roles: []string{"user"}})
 		if f := c.one("auth.ok"); f.ExpiresIn != 900 || f.AAL != 1 || fmt.Sprint(f.Roles) != "[user admin]" {
 			t.Error(f.raw)
 		}
@@ -76,7 +76,7 @@ func TestUserChangedOutOfOrder(t *testing.T) {
 		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user"}, Epoch: 4})
 		c.one("auth.changed")
 		now := time.Now()
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), Roles: []string{"user", "admin"}, Epoch: 3})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), Roles: []string{"user", "admin"}, Epoch: 3})
 		if f := c.one("auth.ok"); fmt.Sprint(f.Roles) != "[user]" {
 			t.Errorf("an old refresh brought roles back: %s", f.raw)
 		}
@@ -90,7 +90,7 @@ func TestUserChangedDuringHandshake(t *testing.T) {
 		l.standing = func() {
 			l.hub.UserChanged(Claims{UserID: "usr_1", Roles: []string{"user", "moderator"}, Epoch: 2})
 			now := time.Now()
-			l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), AAL: 2, Roles: p.Roles, Epoch: 1})
+			l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), AAL: 2, Roles: p.Roles, Epoch: 1})
 		}
 		c := l.dial(byToken(p.SessionID))
 		f := c.one("welcome")

@@ -120,8 +120,8 @@ type Presence struct {
 
 // Registry knows how many connections a session has.
 type Registry interface {
-	// Report says how many connections a session has on this node now. It never blocks. Calls come one at a time and
-	// in order. From within it PresenceChanged may be called, no other method of the Hub.
+	// Report says how many connections a session has on this node now. It never blocks. Calls for one user come one at
+	// a time and in order. From within it PresenceChanged may be called, no other method of the Hub.
 	Report(userID, sessionID string, connections int)
 	// Presence is of all the user's sessions that have connections or are within their grace, over all nodes.
 	Presence(ctx context.Context, userID string) (map[string]Presence, error)
@@ -183,6 +183,7 @@ type End struct {
 // Renewal is fresh authority for all sockets of a session. Zero members leave what the sockets have: one with AAL alone
 // is a raise, and news only to those that were lower.
 type Renewal struct {
+	UserID          string
 	SessionID       string
 	Issued, Expires time.Time
 	AAL             int

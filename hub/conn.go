@@ -1,9 +1,9 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -25,32 +25,38 @@ const (
 	limited // authority ended, Linger runs
 )
 
-// conn is one socket. Nothing else knows the WebSocket library or the network connection.
+// conn is one socket. Nothing else knows the WebSocket library or the network connection. While it is idle it has no
+// goroutine and no buffers: what is here is most of what it costs.
 type conn struct {
 	// Static after the upgrade.
 	hub  *Hub
 	id   string
-	from netip.Prefix
 	addr netip.Addr
+	part uint32 // its agenda
 	ws   *websocket.Conn
-	net  net.Conn
+	net  stream
 
-	// Guarded by hub.mu.
-	placed            bool // holds a place of its address
-	registered        bool
-	userID, sessionID string
+	placed bool // holds a place of its address; guarded by the lobby's mu
 
-	// Owned by the read loop.
+	// Guarded by the agenda's mu.
+	place int32
+	due   instant
+
+	slot int32 // where the poller has it; guarded by the poller
+
+	// Owned by whoever reads.
 	pace  pace
 	agent string // until the socket has authenticated
-	wrong int    // wrong codes in a row
+
+	shard   *shard // nil: not registered; set once, under mu and the shard's
+	sibling *conn  // the next of the same user; guarded by the shard's mu
 
 	mu       sync.Mutex // guards the following
 	phase    phase
-	p        Principal
-	debt     *debt   // while p owes a second factor
-	late     *ending // how a socket ends whose cookie failed and that sends no auth frame
-	final    *final  // set once: how the socket ends
+	p        Principal // from the registration on, ids stay as they are
+	debt     *debt     // while p owes a second factor
+	late     *ending   // how a socket ends whose cookie failed and that sends no auth frame
+	final    *final    // set once: how the socket ends
 	queue    [][]byte
 	queued   int // bytes in queue
 	flushing bool
@@ -68,14 +74,13 @@ type final struct {
 
 func newConn(h *Hub, cred Credential) *conn {
 	return &conn{
-		hub: h, id: id.New(id.Connection), addr: cred.Addr, from: neighbourhood(cred.Addr),
-		agent: cred.UserAgent, pace: newPace(&h.limits),
+		hub: h, id: id.New(id.Connection), addr: cred.Addr, agent: cred.UserAgent,
+		part: h.placed.Add(1) % agendas, place: nowhere, slot: noSlot,
 	}
 }
 
-// run is the socket's goroutine: it starts it by what the handshake found, and reads until it ends.
-func (c *conn) run(kind CredentialKind, p Principal, err error) {
-	defer c.hub.work.Done()
+// start begins the socket's life by what the handshake found.
+func (c *conn) start(kind CredentialKind, p Principal, err error) {
 	switch {
 	case !c.hub.adopt(c):
 		c.shut(wire.CloseRestart, c.hub.reconnect())
@@ -87,18 +92,68 @@ func (c *conn) run(kind CredentialKind, p Principal, err error) {
 	default:
 		c.admit(p, "")
 	}
-	c.read()
+	if !c.park() {
+		c.readable()
+	}
 }
 
+// readable has a goroutine read what has come. Where it cannot be known when something has, that is the socket's
+// goroutine for life.
+func (c *conn) readable() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.final == nil { // behind it, whoever closes the socket reads
+		c.hub.work.Add(1)
+		go c.read()
+	}
+}
+
+// read takes messages until nothing more has come.
 func (c *conn) read() {
+	defer c.hub.work.Done()
 	for {
-		kind, data, err := c.ws.Read(context.Background())
+		kind, data, err := c.message()
 		if err != nil {
 			c.readFailed(err)
 			return
 		}
-		c.handle(kind, data)
+		c.handle(kind, data.Bytes())
+		buffers.Put(data)
+		if c.park() {
+			return
+		}
 	}
+}
+
+// message waits for a message. Its data goes back to the buffers.
+func (c *conn) message() (websocket.MessageType, *bytes.Buffer, error) {
+	kind, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return 0, nil, err
+	}
+	data := buffers.Get().(*bytes.Buffer)
+	data.Reset()
+	if _, err := data.ReadFrom(r); err != nil {
+		buffers.Put(data)
+		return 0, nil, err
+	}
+	return kind, data, nil
+}
+
+// buffers hold messages while they are read. What is decoded of them is copied.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// park has readable called when something comes. It is false when something has come already, or where it cannot be
+// known. Else the goroutine that read is no longer the one that reads: the next one is, or whoever closes the socket.
+func (c *conn) park() bool {
+	c.mu.Lock()
+	if c.final != nil || c.net.pending() {
+		defer c.mu.Unlock()
+		return c.final != nil
+	}
+	c.net.rest()
+	c.mu.Unlock()
+	return c.hub.poll.watch(c)
 }
 
 // readFailed ends the socket for a breach of the protocol, or because the client went.
@@ -146,12 +201,11 @@ func (c *conn) finish(f final, drop bool, name string) bool {
 		return false
 	}
 	c.final = &f
-	c.hub.work.Add(1) // until now the read loop counts for certain
+	c.hub.work.Add(1) // the socket itself counts until it has closed
 	defer c.hub.work.Done()
 	if drop {
 		c.queue, c.queued = nil, 0
 	}
-	c.clock.stop()
 	now := time.Now()
 	c.net.SetWriteDeadline(now.Add(closeGrace))
 	c.net.SetReadDeadline(now.Add(closeWait))
@@ -165,7 +219,7 @@ func (c *conn) finish(f final, drop bool, name string) bool {
 	c.flushLocked()
 	c.mu.Unlock()
 	if left {
-		c.hub.report(c.userID, c.sessionID)
+		c.hub.report(c.p.UserID, c.p.SessionID)
 	}
 	return true
 }

@@ -16,7 +16,7 @@ const drainPatience = 2 * time.Second
 // first, what is left is closed at once, and ctx's error returned if even that does not end them.
 func (h *Hub) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
-	h.closing = true
+	h.closing.Store(true)
 	h.mu.Unlock()
 	conns := h.all()
 	rand.Shuffle(len(conns), func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
@@ -33,14 +33,9 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	return h.wait(ctx)
 }
 
-func (h *Hub) drains() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.closing
-}
-
 // wait waits for the goroutines of the hub.
 func (h *Hub) wait(ctx context.Context) error {
+	defer h.poll.close()
 	defer h.cancel()
 	done := make(chan struct{})
 	go func() {

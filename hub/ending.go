@@ -1,8 +1,6 @@
 package hub
 
 import (
-	"time"
-
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
@@ -78,7 +76,7 @@ func (c *conn) restart() {
 // expire ends a socket whose time is up: its authority is over, or what it owes was not paid. On a node that drains that is a restart like all others.
 func (c *conn) expire(last ending) {
 	switch {
-	case c.hub.drains():
+	case c.hub.closing.Load():
 		c.restart()
 	case !c.endWithSession():
 		c.fail(last, "")
@@ -104,7 +102,7 @@ func (c *conn) await(late *ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.late = late
-	c.clock.authBy = time.Now().Add(c.hub.limits.AuthTimeout)
+	c.clock.authBy = c.hub.now() + instant(c.hub.limits.AuthTimeout)
 	c.armLocked()
 }
 

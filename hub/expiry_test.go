@@ -96,7 +96,7 @@ func TestLateAuthIsStillWelcome(t *testing.T) {
 			}
 		},
 		"refresh elsewhere": func(l *lab, c *client, p Principal) {
-			l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: time.Now(), Expires: time.Now().Add(time.Hour), Epoch: 1, AAL: 1, Roles: p.Roles})
+			l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: time.Now(), Expires: time.Now().Add(time.Hour), Epoch: 1, AAL: 1, Roles: p.Roles})
 			c.one("auth.ok")
 		},
 	} {
@@ -155,7 +155,7 @@ func TestRenewalIsAnnouncedAgain(t *testing.T) {
 		for range 3 {
 			time.Sleep(4*time.Minute + 30*time.Second)
 			now := time.Now()
-			l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(5 * time.Minute), Epoch: 1, Roles: p.Roles})
+			l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(5 * time.Minute), Epoch: 1, Roles: p.Roles})
 		}
 		if n := len(c.all("auth.expiring")); n != 3 {
 			t.Errorf("%d warnings for three lives", n)

@@ -3,20 +3,20 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 )
 
-// ConsistencyCheck tells in what the hub's maps contradict each other. The hub must be at rest.
+// ConsistencyCheck tells in what the hub's parts contradict each other. The hub must be at rest.
 func (h *Hub) ConsistencyCheck() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return errors.Join(append(append(h.checkConns(), h.checkUsers()...), h.checkFeeds()...)...)
+	return errors.Join(slices.Concat(h.checkConns(), h.checkUsers(), h.checkAgendas(), h.checkFeeds())...)
 }
 
 // checkConns: every socket is where its state says, and nowhere else.
 func (h *Hub) checkConns() (wrong []error) {
-	registered, placed := 0, map[any]int{}
-	for c := range h.conns {
+	registered, placed := 0, map[netip.Prefix]int{}
+	for _, c := range h.all() {
 		c.mu.Lock()
 		phase, ended, owes := c.phase, c.final != nil, c.debt != nil
 		if owes && (phase == open || c.p.AAL >= 2) || phase == owing && !owes {
@@ -27,65 +27,67 @@ func (h *Hub) checkConns() (wrong []error) {
 			wrong = append(wrong, fmt.Errorf("%s has ended and is still here", c.id))
 		}
 		if c.placed {
-			placed[c.from]++
+			placed[neighbourhood(c.addr)]++
 		}
-		if c.registered == c.placed || c.registered == (phase == waiting) {
-			wrong = append(wrong, fmt.Errorf("%s: registered %t, placed %t, phase %d", c.id, c.registered, c.placed, phase))
+		isRegistered := c.shard != nil
+		if isRegistered == c.placed || isRegistered == (phase == waiting) {
+			wrong = append(wrong, fmt.Errorf("%s: registered %t, placed %t, phase %d", c.id, isRegistered, c.placed, phase))
 		}
-		if !c.registered {
+		if !isRegistered {
 			continue
 		}
 		registered++
-		if _, ok := h.sessions[c.sessionID][c]; !ok {
-			wrong = append(wrong, fmt.Errorf("%s is not under its session", c.id))
-		}
-		if u := h.users[c.userID]; u == nil {
-			wrong = append(wrong, fmt.Errorf("%s is not under its user", c.id))
-		} else if _, ok := u.sessions[c.sessionID]; !ok {
-			wrong = append(wrong, fmt.Errorf("the session of %s is not under its user", c.id))
+		if !slices.Contains(h.ofSession(c.p.UserID, c.p.SessionID), c) {
+			wrong = append(wrong, fmt.Errorf("%s is not under its user and session", c.id))
 		}
 	}
-	if registered != h.authenticated {
-		wrong = append(wrong, fmt.Errorf("%d sockets registered, %d counted", registered, h.authenticated))
+	if n := h.authenticated(); registered != n {
+		wrong = append(wrong, fmt.Errorf("%d sockets registered, %d counted", registered, n))
 	}
-	for from, n := range h.waiting {
-		if n < 1 || n != placed[from] {
-			wrong = append(wrong, fmt.Errorf("%d places of %v taken, by %d sockets", n, from, placed[from]))
-		}
-		delete(placed, from)
-	}
-	if len(placed) > 0 {
-		wrong = append(wrong, fmt.Errorf("sockets without a place: %v", placed))
+	if !maps.Equal(placed, h.lobby.waiting) {
+		wrong = append(wrong, fmt.Errorf("sockets take the places %v, counted are %v", placed, h.lobby.waiting))
 	}
 	return wrong
 }
 
-// checkUsers: users, sessions and sockets are one tree.
+// checkUsers: under a user, in his shard, are sockets of his that are in the hub, and only users who have any.
 func (h *Hub) checkUsers() (wrong []error) {
-	sessions := 0
-	for id, u := range h.users {
-		conns := 0
-		for s := range u.sessions {
-			sessions++
-			conns += len(h.sessions[s])
-			for c := range h.sessions[s] {
-				if c.userID != id || c.sessionID != s {
-					wrong = append(wrong, fmt.Errorf("%s of %s, %s is under %s, %s", c.id, c.userID, c.sessionID, id, s))
+	here := h.all()
+	for i := range h.shards {
+		s, conns := &h.shards[i], 0
+		for id := range s.users {
+			before := conns
+			s.ofLocked(id, func(c *conn) {
+				conns++
+				if c.p.UserID != id || c.shard != s || h.shardOf(id) != s || !slices.Contains(here, c) {
+					wrong = append(wrong, fmt.Errorf("%s of %s is under %s", c.id, c.p.UserID, id))
 				}
-				if _, ok := h.conns[c]; !ok {
-					wrong = append(wrong, fmt.Errorf("%s is under its session and not in the hub", c.id))
-				}
-			}
-			if len(h.sessions[s]) == 0 {
-				wrong = append(wrong, fmt.Errorf("session %s is empty", s))
+			})
+			if conns == before {
+				wrong = append(wrong, fmt.Errorf("user %s has no sockets", id))
 			}
 		}
-		if conns != u.conns || conns == 0 {
-			wrong = append(wrong, fmt.Errorf("user %s: %d sockets, counted %d", id, conns, u.conns))
+		if conns != s.conns {
+			wrong = append(wrong, fmt.Errorf("shard %d: %d sockets, counted %d", i, conns, s.conns))
 		}
 	}
-	if sessions != len(h.sessions) {
-		wrong = append(wrong, fmt.Errorf("%d sessions under users, %d in all", sessions, len(h.sessions)))
+	return wrong
+}
+
+// checkAgendas: every socket knows its place, none is due before its parent in the heap, and the timer is not late.
+func (h *Hub) checkAgendas() (wrong []error) {
+	for i := range h.agendas {
+		a := &h.agendas[i]
+		a.mu.Lock()
+		for n, c := range a.conns {
+			if int(c.place) != n || h.agendaOf(c) != a || n > 0 && a.conns[(n-1)/2].due > c.due {
+				wrong = append(wrong, fmt.Errorf("agenda %d: %s is at %d, believes %d", i, c.id, n, c.place))
+			}
+		}
+		if len(a.conns) > 0 && a.conns[0].due < a.set {
+			wrong = append(wrong, fmt.Errorf("agenda %d: due at %d, set to %d", i, a.conns[0].due, a.set))
+		}
+		a.mu.Unlock()
 	}
 	return wrong
 }
@@ -93,22 +95,23 @@ func (h *Hub) checkUsers() (wrong []error) {
 // checkFeeds: a feed lives exactly while sockets watch it, of its user where it is somebody's own, and both sides know
 // of each other.
 func (h *Hub) checkFeeds() (wrong []error) {
-	watching := 0
-	for key, f := range h.feeds {
+	watching, conns := 0, h.all()
+	for _, f := range h.feeds() {
+		key := f.key
 		f.mu.Lock()
-		if len(f.watches) == 0 || f.key != key {
-			wrong = append(wrong, fmt.Errorf("feed %v: of %v, %d watches", key, f.key, len(f.watches)))
+		if len(f.watches) == 0 || h.feed(key) != f {
+			wrong = append(wrong, fmt.Errorf("feed %v: %d watches", key, len(f.watches)))
 		}
 		for c, w := range f.watches {
 			watching++
 			c.mu.Lock()
 			mutual := slices.Contains(c.watches, w)
 			c.mu.Unlock()
-			if _, here := h.conns[c]; !here || !mutual || w.c != c || w.key != key || w.session != c.sessionID {
-				wrong = append(wrong, fmt.Errorf("feed %v: here %t, mutual %t, watched by %s of %s", key, here, mutual, c.id, c.userID))
+			if here := slices.Contains(conns, c); !here || !mutual || w.c != c || w.key != key || w.session != c.p.SessionID {
+				wrong = append(wrong, fmt.Errorf("feed %v: here %t, mutual %t, watched by %s of %s", key, here, mutual, c.id, c.p.UserID))
 			}
-			if key.user != "" && key.user != c.userID {
-				wrong = append(wrong, fmt.Errorf("feed %v is watched by %s", key, c.userID))
+			if key.user != "" && key.user != c.p.UserID {
+				wrong = append(wrong, fmt.Errorf("feed %v is watched by %s", key, c.p.UserID))
 			}
 		}
 		if p, ok := f.matter.(*people); ok {
@@ -116,7 +119,7 @@ func (h *Hub) checkFeeds() (wrong []error) {
 		}
 		f.mu.Unlock()
 	}
-	for c := range h.conns {
+	for _, c := range conns {
 		c.mu.Lock()
 		watching -= len(c.watches)
 		c.mu.Unlock()

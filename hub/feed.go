@@ -57,23 +57,23 @@ type turn interface {
 
 // attend puts the watch into its feed, which begins with the first one, in the place of the socket's earlier one.
 func (h *Hub) attend(w *watch, kind feedKind) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, here := h.conns[w.c]; !here {
+	s := h.shardOf(w.key.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.c.keep(w) {
 		return
 	}
-	f := h.feeds[w.key]
+	f := s.feeds[w.key]
 	if f == nil {
 		f = &feed{hub: h, key: w.key, kick: make(chan struct{}, 1), watches: map[*conn]*watch{}}
 		f.matter = kind.matter(f)
-		h.feeds[w.key] = f
+		s.feeds[w.key] = f
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	earlier := f.watches[w.c]
 	f.watches[w.c] = w
 	w.asked = time.Now()
-	w.c.keep(w)
 	f.matter.joined(w) // before the other leaves: what both want goes on
 	if earlier != nil {
 		f.matter.left(earlier)
@@ -84,15 +84,16 @@ func (h *Hub) attend(w *watch, kind feedKind) {
 
 // leave takes the watch from its socket and its feed, and tells whether it was there.
 func (h *Hub) leave(w *watch) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.leaveLocked(w)
+	s := h.shardOf(w.key.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaveLocked(w)
 	return w.c.drop(w)
 }
 
 // leaveLocked takes the watch from its feed. The last one out ends it.
-func (h *Hub) leaveLocked(w *watch) {
-	f := h.feeds[w.key]
+func (s *shard) leaveLocked(w *watch) {
+	f := s.feeds[w.key]
 	if f == nil {
 		return
 	}
@@ -104,17 +105,10 @@ func (h *Hub) leaveLocked(w *watch) {
 	delete(f.watches, w.c)
 	f.matter.left(w)
 	if len(f.watches) == 0 {
-		delete(h.feeds, f.key)
+		delete(s.feeds, f.key)
 		f.wake()
 	}
 	f.loadLocked()
-}
-
-// forgetWatchesLocked takes a socket from all its feeds.
-func (h *Hub) forgetWatchesLocked(c *conn) {
-	for _, w := range c.watching() {
-		h.leaveLocked(w)
-	}
 }
 
 // notify tells a feed, if somebody watches it, what may have changed. It is loaded if f says so.

@@ -10,14 +10,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
-// handlers are the client frames of an authenticated socket, but for auth and pong.
-var handlers = map[string]func(*conn, request){
-	wire.TypeSubscribe:   (*conn).handleSubscribe,
-	wire.TypeUnsubscribe: (*conn).handleUnsubscribe,
-	wire.TypeMessage:     (*conn).handleMessage,
-	wire.TypeMFA:         (*conn).handleMFA,
-}
-
 // handle takes one message of the client.
 func (c *conn) handle(kind websocket.MessageType, data []byte) {
 	c.hub.stats.framesIn.Add(1)
@@ -44,7 +36,6 @@ func (c *conn) handle(kind websocket.MessageType, data []byte) {
 }
 
 func (c *conn) dispatch(p phase, r request) {
-	handler := handlers[r.kind]
 	switch {
 	case r.kind == wire.TypeAuth:
 		c.handleAuth(r)
@@ -54,10 +45,24 @@ func (c *conn) dispatch(p phase, r request) {
 		c.refuse(r, &Error{Code: wire.CloseTokenExpired.Name()})
 	case p == owing && r.kind != wire.TypeMFA:
 		c.refuse(r, c.unpaid())
-	case handler == nil:
-		c.invalid(r, "unknown type")
 	default:
-		handler(c, r)
+		c.request(r)
+	}
+}
+
+// request takes what a socket with authority may ask.
+func (c *conn) request(r request) {
+	switch r.kind {
+	case wire.TypeSubscribe:
+		c.handleSubscribe(r)
+	case wire.TypeUnsubscribe:
+		c.handleUnsubscribe(r)
+	case wire.TypeMessage:
+		c.handleMessage(r)
+	case wire.TypeMFA:
+		c.handleMFA(r)
+	default:
+		c.invalid(r, "unknown type")
 	}
 }
 
@@ -73,7 +78,7 @@ func (c *conn) hear() (p phase, alive bool) {
 
 // paced counts a frame, and refuses it when it is one too many.
 func (c *conn) paced(r request) bool {
-	wait, tired := c.pace.frame(&c.hub.limits)
+	wait, tired := c.pace.frame(&c.hub.limits, c.hub.now())
 	if wait == 0 {
 		return true
 	}

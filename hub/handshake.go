@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,7 +20,7 @@ import (
 // requestID is the header of the answer in which whoever serves the hub may have given the request an id for logs.
 const requestID = "X-Request-Id"
 
-// ServeHTTP is the handshake. It returns once the socket is upgraded; the socket lives on without the request.
+// ServeHTTP is the handshake. It returns once the socket is open; the socket lives on without the request.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.enter() {
 		h.refuse(w, r, &refusal{http.StatusServiceUnavailable, &Error{Code: "unavailable", RetryAfter: time.Second}})
@@ -43,9 +44,11 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.log.Debug("upgrade failed", "request", w.Header().Get(requestID), "err", err)
 		return
 	}
-	h.log.Debug("socket", "connection", c.id, "request", w.Header().Get(requestID))
+	if h.log.Enabled(r.Context(), slog.LevelDebug) {
+		h.log.Debug("socket", "connection", c.id, "request", w.Header().Get(requestID))
+	}
 	h.work.Add(1)
-	go c.run(cred.Kind, p, err)
+	c.start(cred.Kind, p, err)
 }
 
 // screen checks what needs no verification, in the order of the error codes.
@@ -119,21 +122,24 @@ func upgrade(c *conn, w http.ResponseWriter, r *http.Request) error {
 		OnPongReceived:     c.protocolPong,
 	})
 	c.ws = ws
+	if err == nil {
+		c.net.library.Reset(&c.net) // the library has put a reader in between, for what hijacking left: the stream has that
+	}
 	return err
 }
 
-// hijacker slips the sniffer under the WebSocket library, with buffers of a size that suits idle sockets.
+// hijacker slips the stream under the WebSocket library.
 type hijacker struct {
 	http.ResponseWriter
 	c *conn
 }
 
-const (
-	readBuffer  = 512
-	writeBuffer = 1024
-	// kernelBuffer bounds what the kernel keeps for a client that does not read. Left alone it grows to megabytes.
-	kernelBuffer = 128 << 10
-)
+// libraryBuffer is the size of the WebSocket library's two buffers, the least that bufio has. The stream has better
+// ones, while there is something to read or write.
+const libraryBuffer = 16
+
+// kernelBuffer bounds what the kernel keeps for a client that does not read. Left alone it grows to megabytes.
+const kernelBuffer = 128 << 10
 
 func (j *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	nc, rw, err := http.NewResponseController(j.ResponseWriter).Hijack()
@@ -144,9 +150,10 @@ func (j *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		_ = tcp.SetWriteBuffer(kernelBuffer) // a socket without it is only a costlier one
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	s := &sniffer{Conn: nc, early: append([]byte(nil), early...)}
-	j.c.net = nc
-	return s, bufio.NewReadWriter(bufio.NewReaderSize(s, readBuffer), bufio.NewWriterSize(s, writeBuffer)), nil
+	s := &j.c.net
+	s.open(nc, early)
+	s.library = bufio.NewReaderSize(s, libraryBuffer)
+	return s, bufio.NewReadWriter(s.library, bufio.NewWriterSize(s, libraryBuffer)), nil
 }
 
 // errorOf finds the *Error in err. What is none is trouble of ours.

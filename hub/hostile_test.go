@@ -86,7 +86,7 @@ func TestSocketThatNeverReadsIsCut(t *testing.T) {
 
 // waits is how many bytes wait for the sockets of the session.
 func (l *lab) waits(p Principal) (n int) {
-	for _, c := range l.hub.ofSession(p.SessionID) {
+	for _, c := range l.hub.ofSession(p.UserID, p.SessionID) {
 		c.mu.Lock()
 		n += c.queued
 		c.mu.Unlock()

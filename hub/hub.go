@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
@@ -21,25 +23,21 @@ type Hub struct {
 	ctx     context.Context // of what sockets ask of the interfaces of cfg
 	cancel  context.CancelFunc
 
+	began time.Time
+	poll  poller
+
 	stats counters
-	work  sync.WaitGroup // every goroutine of the hub; grows only before closing, or from a goroutine in it
+	// work counts handshakes, sockets that have not closed, and goroutines. It grows only before closing, or while what
+	// makes it grow counts already.
+	work   sync.WaitGroup
+	placed atomic.Uint32 // sockets so far: they take their agendas in turn
 
-	reporting sync.Mutex // held around Registry.Report, so that counts are told in order
+	lobby   lobby
+	shards  [shards]shard
+	agendas [agendas]agenda
 
-	mu            sync.Mutex // guards the following
-	closing       bool
-	conns         map[*conn]struct{}
-	users         map[string]*presentUser
-	sessions      map[string]map[*conn]struct{}
-	waiting       map[netip.Prefix]int // sockets without credential
-	feeds         map[feedKey]*feed
-	authenticated int
-}
-
-// presentUser is a user with sockets here.
-type presentUser struct {
-	sessions map[string]struct{}
-	conns    int
+	mu      sync.Mutex // held where closing changes, and where that must not happen
+	closing atomic.Bool
 }
 
 // New makes a Hub.
@@ -56,13 +54,15 @@ func New(cfg Config) *Hub {
 	h := &Hub{
 		cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Log,
 		origins: make(map[string]bool, len(cfg.Origins)),
+		began:   time.Now(),
 		stats:   counters{handshakes: map[string]uint64{}, closes: map[string]uint64{}},
-
-		conns:    map[*conn]struct{}{},
-		users:    map[string]*presentUser{},
-		sessions: map[string]map[*conn]struct{}{},
-		waiting:  map[netip.Prefix]int{},
-		feeds:    map[feedKey]*feed{},
+		lobby:   lobby{waiting: map[netip.Prefix]int{}},
+	}
+	for i := range h.shards {
+		h.shards[i] = shard{users: map[string]*conn{}, feeds: map[feedKey]*feed{}}
+	}
+	for i := range h.agendas {
+		h.agendas[i] = agenda{hub: h, set: never}
 	}
 	for _, o := range cfg.Origins {
 		h.origins[o] = true
@@ -75,7 +75,7 @@ func New(cfg Config) *Hub {
 // the code of Frame.Reason. It does not wait for them. The first end wins; later ones do nothing.
 func (h *Hub) SessionEnded(end End) {
 	end.Frame.Type = wire.TypeSessionEnded
-	for _, c := range h.ofSession(end.SessionID) {
+	for _, c := range h.ofSession(end.UserID, end.SessionID) {
 		c.end(end.Frame)
 	}
 	h.SessionsChanged(end.UserID, end.SessionID)
@@ -84,7 +84,7 @@ func (h *Hub) SessionEnded(end End) {
 // SessionRenewed gives every socket of the session fresh authority, and tells them by auth.ok. Authority never
 // shrinks.
 func (h *Hub) SessionRenewed(r Renewal) {
-	for _, c := range h.ofSession(r.SessionID) {
+	for _, c := range h.ofSession(r.UserID, r.SessionID) {
 		c.renew(r, "")
 	}
 }
@@ -125,10 +125,7 @@ func (h *Hub) JobChanged(jobID string) {
 // Resync says that changes of anybody may have been missed. All feeds load everything again; those without a list
 // are lost, and told so.
 func (h *Hub) Resync() {
-	h.mu.Lock()
-	feeds := slices.Collect(maps.Values(h.feeds))
-	h.mu.Unlock()
-	for _, f := range feeds {
+	for _, f := range h.feeds() {
 		f.resync()
 	}
 }
@@ -159,54 +156,28 @@ func (h *Hub) Deliver(d Delivery) int {
 
 // Connections is how many authenticated sockets the user has here.
 func (h *Hub) Connections(userID string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if u := h.users[userID]; u != nil {
-		return u.conns
-	}
-	return 0
-}
-
-func (h *Hub) ofSession(id string) []*conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	conns := make([]*conn, 0, len(h.sessions[id]))
-	for c := range h.sessions[id] {
-		conns = append(conns, c)
-	}
-	return conns
-}
-
-func (h *Hub) ofUser(id string) []*conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	u := h.users[id]
-	if u == nil {
-		return nil
-	}
-	conns := make([]*conn, 0, u.conns)
-	for s := range u.sessions {
-		for c := range h.sessions[s] {
-			conns = append(conns, c)
-		}
-	}
-	return conns
-}
-
-func (h *Hub) all() []*conn {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	conns := make([]*conn, 0, len(h.conns))
-	for c := range h.conns {
-		conns = append(conns, c)
-	}
-	return conns
+	s := h.shardOf(userID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, n := s.countLocked(userID, "")
+	return n
 }
 
 func (h *Hub) feed(key feedKey) *feed {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.feeds[key]
+	s := h.shardOf(key.user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.feeds[key]
+}
+
+func (h *Hub) feeds() (all []*feed) {
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		all = slices.AppendSeq(all, maps.Values(s.feeds))
+		s.mu.Unlock()
+	}
+	return all
 }
 
 // hasRole tells whether roles hold one of any.

@@ -81,7 +81,7 @@ func newLab(t *testing.T, limits Limits, ln net.Listener, dial dialer, rest func
 		server.Close()
 		<-served
 		l.check()
-		if n := len(l.hub.conns) + len(l.hub.users) + len(l.hub.sessions) + len(l.hub.waiting) + len(l.hub.feeds); n != 0 {
+		if n := len(l.hub.all()) + l.hub.authenticated() + len(l.hub.lobby.waiting) + len(l.hub.feeds()); n != 0 {
 			t.Errorf("%d entries left in a closed hub", n)
 		}
 		l.office.with(func() {
@@ -99,16 +99,20 @@ func (l *lab) check() {
 	if err := l.hub.ConsistencyCheck(); err != nil {
 		l.t.Error(err)
 	}
-	l.hub.mu.Lock()
-	l.mu.Lock()
-	defer l.hub.mu.Unlock()
-	defer l.mu.Unlock()
-	for session, n := range l.counts {
-		if here := len(l.hub.sessions[session]); here != n {
-			l.t.Errorf("%d sockets of %s, reported %d", here, session, n)
+	here := map[string]int{}
+	for _, c := range l.hub.all() {
+		if c.shard != nil {
+			here[c.p.SessionID]++
 		}
 	}
-	for session := range l.hub.sessions {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for session, n := range l.counts {
+		if here[session] != n {
+			l.t.Errorf("%d sockets of %s, reported %d", here[session], session, n)
+		}
+	}
+	for session := range here {
 		if _, told := l.counts[session]; !told {
 			l.t.Errorf("sockets of %s were never reported", session)
 		}

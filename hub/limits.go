@@ -3,8 +3,6 @@ package hub
 import (
 	"net/netip"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Limits bound what sockets may cost. A zero field has the default in its comment.
@@ -74,41 +72,69 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// pace limits what one socket sends. Owned by its read loop.
+// pace limits what one socket sends. Owned by whoever reads it. The rate is kept as the instant by which all of the
+// burst is there again (the "theoretical arrival time" of the generic cell rate algorithm): a token bucket in eight
+// bytes.
 type pace struct {
-	frames    *rate.Limiter
+	full     instant
+	offences *offences // nil: none yet
+}
+
+// offences are what a socket did that it should not. It ends when they are too many.
+type offences struct {
 	refused   int         // frames refused in a row
+	wrong     int         // wrong codes in a row
 	forbidden []time.Time // of the last minute's forbidden requests
 }
 
-func newPace(l *Limits) pace {
-	perSecond := rate.Limit(float64(l.FramesPerMinute) / 60)
-	return pace{frames: rate.NewLimiter(perSecond, l.FrameBurst)}
+func (p *pace) record() *offences {
+	if p.offences == nil {
+		p.offences = &offences{}
+	}
+	return p.offences
 }
 
 // frame counts one frame. When it is too many, wait is when the next would be welcome; tired tells that so many
 // were refused in a row that the socket must end.
-func (p *pace) frame(l *Limits) (wait time.Duration, tired bool) {
-	if p.frames.Allow() {
-		p.refused = 0
-		return 0, false
+func (p *pace) frame(l *Limits, now instant) (wait time.Duration, tired bool) {
+	each := instant(time.Minute) / instant(l.FramesPerMinute)
+	full := max(p.full, now) + each
+	if over := full - now - each*instant(l.FrameBurst); over > 0 {
+		o := p.record()
+		o.refused++
+		return max(time.Duration(over), time.Millisecond), o.refused >= l.RefusedInARow
 	}
-	p.refused++
-	missing := 1 - p.frames.Tokens()
-	wait = time.Duration(missing / float64(p.frames.Limit()) * float64(time.Second))
-	return max(wait, time.Millisecond), p.refused >= l.RefusedInARow
+	if p.full = full; p.offences != nil {
+		p.offences.refused = 0
+	}
+	return 0, false
 }
 
 // forbid counts one forbidden request and tells whether that is the last straw.
 func (p *pace) forbid(l *Limits, now time.Time) bool {
-	recent := p.forbidden[:0]
-	for _, t := range p.forbidden {
+	o := p.record()
+	recent := o.forbidden[:0]
+	for _, t := range o.forbidden {
 		if now.Sub(t) < time.Minute {
 			recent = append(recent, t)
 		}
 	}
-	p.forbidden = append(recent, now)
-	return len(p.forbidden) >= l.ForbiddenPerMinute
+	o.forbidden = append(recent, now)
+	return len(o.forbidden) >= l.ForbiddenPerMinute
+}
+
+// mistake counts a wrong code and tells whether that is the last straw.
+func (p *pace) mistake(l *Limits) bool {
+	o := p.record()
+	o.wrong++
+	return o.wrong >= l.WrongCodes
+}
+
+// right says that a code was good.
+func (p *pace) right() {
+	if p.offences != nil {
+		p.offences.wrong = 0
+	}
 }
 
 // neighbourhood is what counts as one address: all of IPv4, the /64 of IPv6.

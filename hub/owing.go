@@ -161,7 +161,7 @@ func (c *conn) handleMFA(r request) {
 	err := c.pay(code)
 	switch {
 	case err == nil:
-		c.wrong = 0
+		c.pace.right()
 		c.ack(r)
 	case errorOf(err).Code == "invalid_code":
 		c.mistaken(r, errorOf(err))
@@ -183,7 +183,7 @@ func (c *conn) pay(code string) error {
 
 // mistaken counts a wrong code. The last one ends the socket, never the session.
 func (c *conn) mistaken(r request, e *Error) {
-	if c.wrong++; c.wrong >= c.hub.limits.WrongCodes {
+	if c.pace.mistake(&c.hub.limits) {
 		c.fail(*endingNamed(wire.CloseMFAFailed), r.id)
 		return
 	}

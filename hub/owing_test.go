@@ -84,7 +84,7 @@ func (w *world) Pay(_ context.Context, p Principal, _ netip.Addr, code string) e
 func (w *world) raise(p Principal) {
 	now := time.Now()
 	w.hub.SessionRenewed(Renewal{
-		SessionID: p.SessionID, Issued: now, Expires: now.Add(15 * time.Minute), AAL: 2, AuthTime: now, Roles: p.Roles, Epoch: p.Epoch,
+		UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(15 * time.Minute), AAL: 2, AuthTime: now, Roles: p.Roles, Epoch: p.Epoch,
 	})
 }
 
@@ -352,7 +352,7 @@ func TestRaiseReleasesEverySocketOfTheSession(t *testing.T) {
 		"by a renewal": func(l *lab, p Principal) { l.raise(p) },
 		"by its record alone": func(l *lab, p Principal) {
 			for range 3 { // heard again it is no news
-				l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, AAL: 2})
+				l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, AAL: 2})
 			}
 		},
 	} {
@@ -384,9 +384,9 @@ func TestRaiseLeavesRolesAndAuthority(t *testing.T) {
 		p.Epoch = 0
 		l.grant(p.SessionID, p)
 		c := l.connect(p)
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, AAL: 1})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, AAL: 1})
 		c.none("auth.ok")
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, AAL: 2})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, AAL: 2})
 		if f := c.one("auth.ok"); f.AAL != 2 || fmt.Sprint(f.Roles) != "[user admin]" || f.ExpiresIn != 900 {
 			t.Error(f.raw)
 		}
@@ -399,7 +399,7 @@ func TestRenewalLeavesTheDebt(t *testing.T) {
 		p := l.debtor("usr_1")
 		c := l.connect(p)
 		now := time.Now()
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), AAL: 1, Roles: p.Roles, Epoch: 1})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: now, Expires: now.Add(time.Hour), AAL: 1, Roles: p.Roles, Epoch: 1})
 		c.one("auth.ok")
 		if got := c.all("mfa.required"); len(got) != 2 || c.last().Type != "mfa.required" {
 			t.Error(c.story())

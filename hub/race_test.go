@@ -125,7 +125,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	again(func() { l.hub.CloseAll(wire.CloseRestart) })
 	for epoch := 1; ctx.Err() == nil; epoch++ {
 		l.hub.UserChanged(Claims{UserID: "usr_1", Roles: [][]string{{"user"}, {"user", "admin"}}[epoch%2], Epoch: epoch})
-		l.hub.SessionRenewed(Renewal{SessionID: p.SessionID, Issued: time.Now(), Expires: time.Now().Add(time.Hour), Epoch: epoch})
+		l.hub.SessionRenewed(Renewal{UserID: p.UserID, SessionID: p.SessionID, Issued: time.Now(), Expires: time.Now().Add(time.Hour), Epoch: epoch})
 		l.hub.Stats()
 	}
 	all.Wait()

@@ -1,127 +1,209 @@
 package hub
 
 import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
+
+// How many parts the hub is divided into, so that no lock is everybody's. Powers of two.
+const (
+	shards  = 64 // of users, with their feeds
+	agendas = 32 // of sockets
+)
+
+// shard holds users: each user is in one. Its lock comes before those of feeds, and those before a conn's.
+type shard struct {
+	reporting sync.Mutex // held around Registry.Report, so that counts of a user are told in order
+
+	mu    sync.Mutex       // guards the following, and sibling of its conns
+	users map[string]*conn // the first of a user's sockets here; each is the sibling of another
+	feeds map[feedKey]*feed
+	conns int
+}
+
+var seed = maphash.MakeSeed()
+
+// shardOf is where the user is; that of "" has the feeds that are nobody's own.
+func (h *Hub) shardOf(userID string) *shard {
+	return &h.shards[maphash.String(seed, userID)%shards]
+}
+
+// ofLocked calls f for the user's sockets.
+func (s *shard) ofLocked(userID string, f func(*conn)) {
+	for c := s.users[userID]; c != nil; c = c.sibling {
+		f(c)
+	}
+}
+
+// countLocked is how many sockets the session has, and its user.
+func (s *shard) countLocked(userID, sessionID string) (session, user int) {
+	s.ofLocked(userID, func(c *conn) {
+		user++
+		if c.p.SessionID == sessionID {
+			session++
+		}
+	})
+	return session, user
+}
 
 // enter admits work to the hub, unless it is closing. Its end is h.work.Done.
 func (h *Hub) enter() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closing {
+	if h.closing.Load() {
 		return false
 	}
 	h.work.Add(1)
 	return true
 }
 
-// reserve takes one of the address's places for sockets without credential. The place is given back by release or,
-// once c is in the hub, by forget.
+// lobby counts sockets without credential by where they come from.
+type lobby struct {
+	mu      sync.Mutex // guards the following, and placed of every conn
+	waiting map[netip.Prefix]int
+}
+
+// reserve takes one of the address's places for sockets without credential. The place is given back by release.
 func (h *Hub) reserve(c *conn) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.waiting[c.from] >= h.limits.Unauthenticated {
+	from := neighbourhood(c.addr)
+	h.lobby.mu.Lock()
+	defer h.lobby.mu.Unlock()
+	if h.lobby.waiting[from] >= h.limits.Unauthenticated {
 		return false
 	}
-	h.waiting[c.from]++
+	h.lobby.waiting[from]++
 	c.placed = true
 	return true
 }
 
 func (h *Hub) release(c *conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.releaseLocked(c)
-}
-
-func (h *Hub) releaseLocked(c *conn) {
+	h.lobby.mu.Lock()
+	defer h.lobby.mu.Unlock()
 	if !c.placed {
 		return
 	}
 	c.placed = false
-	if h.waiting[c.from]--; h.waiting[c.from] == 0 {
-		delete(h.waiting, c.from)
+	from := neighbourhood(c.addr)
+	if h.lobby.waiting[from]--; h.lobby.waiting[from] == 0 {
+		delete(h.lobby.waiting, from)
 	}
 }
 
-// adopt takes an upgraded socket into the hub, unless it is closing.
-func (h *Hub) adopt(c *conn) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closing {
-		h.releaseLocked(c)
-		return false
-	}
-	h.conns[c] = struct{}{}
-	return true
-}
-
-// register enters an adopted socket under its user and session, if there is room. From then on SessionEnded finds it.
+// register enters an adopted socket under its user, if there is room. From then on SessionEnded finds it.
 func (h *Hub) register(c *conn, p Principal) *Error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, here := h.conns[c]; !here {
-		return &Error{Code: "unavailable"} // it was closed meanwhile
+	s := h.shardOf(p.UserID)
+	if err := s.register(c, p, &h.limits); err != nil {
+		return err
 	}
-	u := h.users[p.UserID]
-	if len(h.sessions[p.SessionID]) >= h.limits.PerSession || u != nil && u.conns >= h.limits.PerUser {
-		return &Error{Code: wire.CloseRateLimited.Name(), Detail: "too many connections", RetryAfter: comeBackLater}
-	}
-	if u == nil {
-		u = &presentUser{sessions: map[string]struct{}{}}
-		h.users[p.UserID] = u
-	}
-	u.conns++
-	u.sessions[p.SessionID] = struct{}{}
-	if h.sessions[p.SessionID] == nil {
-		h.sessions[p.SessionID] = map[*conn]struct{}{}
-	}
-	h.sessions[p.SessionID][c] = struct{}{}
-	h.authenticated++
-	c.userID, c.sessionID, c.registered = p.UserID, p.SessionID, true
-	h.releaseLocked(c)
+	h.release(c)
 	return nil
 }
 
-// forget takes a socket out of everything, and tells whether it was registered: then the caller reports. Callers hold
-// no lock.
-func (h *Hub) forget(c *conn) (registered bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, here := h.conns[c]
-	delete(h.conns, c)
-	h.releaseLocked(c)
-	if here {
-		h.forgetWatchesLocked(c)
+func (s *shard) register(c *conn, p Principal, l *Limits) *Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ofSession, ofUser := s.countLocked(p.UserID, p.SessionID); ofSession >= l.PerSession || ofUser >= l.PerUser {
+		return &Error{Code: wire.CloseRateLimited.Name(), Detail: "too many connections", RetryAfter: comeBackLater}
 	}
-	if !c.registered {
-		return false
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.final != nil {
+		return &Error{Code: "unavailable"} // it was closed meanwhile
 	}
-	h.unregisterLocked(c)
-	return true
+	c.shard = s
+	c.sibling = s.users[p.UserID]
+	s.users[p.UserID] = c
+	s.conns++
+	return nil
 }
 
-func (h *Hub) unregisterLocked(c *conn) {
-	c.registered = false
-	h.authenticated--
-	u := h.users[c.userID]
-	u.conns--
-	delete(h.sessions[c.sessionID], c)
-	if len(h.sessions[c.sessionID]) == 0 {
-		delete(h.sessions, c.sessionID)
-		delete(u.sessions, c.sessionID)
+// forget takes a socket that has ended out of everything, and tells whether it was registered: then the caller
+// reports. Callers hold no lock.
+func (h *Hub) forget(c *conn) (registered bool) {
+	c.mu.Lock()
+	s := c.shard
+	c.mu.Unlock()
+	h.agendaOf(c).remove(c)
+	h.release(c)
+	for _, w := range c.watching() { // there can be no new ones: see keep
+		h.leave(w)
 	}
-	if u.conns == 0 {
-		delete(h.users, c.userID)
+	if s != nil {
+		s.unregister(c)
 	}
+	return s != nil
+}
+
+func (s *shard) unregister(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns--
+	first := s.users[c.p.UserID]
+	switch {
+	case first != c:
+		before := first
+		for before.sibling != c {
+			before = before.sibling
+		}
+		before.sibling = c.sibling
+	case c.sibling != nil:
+		s.users[c.p.UserID] = c.sibling
+	default:
+		delete(s.users, c.p.UserID)
+	}
+	c.sibling = nil
 }
 
 // report tells the registry how many sockets the session has here now.
 func (h *Hub) report(userID, sessionID string) {
-	h.reporting.Lock()
-	defer h.reporting.Unlock()
-	h.mu.Lock()
-	n := len(h.sessions[sessionID])
-	h.mu.Unlock()
+	s := h.shardOf(userID)
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	s.mu.Lock()
+	n, _ := s.countLocked(userID, sessionID)
+	s.mu.Unlock()
 	h.cfg.Presence.Report(userID, sessionID, n)
+}
+
+// ofUser is the user's sockets here.
+func (h *Hub) ofUser(id string) (conns []*conn) {
+	s := h.shardOf(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ofLocked(id, func(c *conn) { conns = append(conns, c) })
+	return conns
+}
+
+// ofSession is the session's sockets here.
+func (h *Hub) ofSession(userID, id string) (conns []*conn) {
+	s := h.shardOf(userID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ofLocked(userID, func(c *conn) {
+		if c.p.SessionID == id {
+			conns = append(conns, c)
+		}
+	})
+	return conns
+}
+
+func (h *Hub) authenticated() (n int) {
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		n += s.conns
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// all is every socket that was adopted and has not ended.
+func (h *Hub) all() (conns []*conn) {
+	for i := range h.agendas {
+		conns = h.agendas[i].appendTo(conns)
+	}
+	return conns
 }

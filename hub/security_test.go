@@ -298,7 +298,7 @@ func TestDemotionWhileSubscribing(t *testing.T) {
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {
 		late := audit
 		late.matter = func(f *feed) matter {
-			for c := range l.hub.conns {
+			for _, c := range l.hub.all() {
 				c.mu.Lock()
 				c.p.Roles = []string{"user"}
 				c.mu.Unlock()

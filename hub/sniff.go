@@ -2,7 +2,6 @@ package hub
 
 import (
 	"encoding/binary"
-	"net"
 	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
@@ -24,62 +23,22 @@ const maxControlPayload = 125
 type framingError struct {
 	code wire.CloseCode
 	what string
+	told bool // the WebSocket library was
 }
 
 func (e *framingError) Error() string { return "framing: " + e.what }
 
-// sniffer is a net.Conn that checks every frame header on its way to the WebSocket library: it sees a giant
-// when it is announced, not when it has come, and gives each breach its close code. Behind a breach it hands over
-// nothing and discards what comes, so that the last frames reach the peer before the connection is reset.
+// sniffer checks every frame header on its way to the WebSocket library: it sees a giant when it is announced, not
+// when it has come, and gives each breach its close code. Owned by whoever reads.
 type sniffer struct {
-	net.Conn
-	early []byte // what was read before the upgrade
-
-	// Owned by whoever reads.
 	header  [14]byte
-	have    int    // bytes of header that have come
-	left    uint64 // bytes of payload that are still to come
-	message uint64 // bytes of the message so far
-	parts   int    // of the message so far: empty ones cost no bytes
-	open    bool   // a message is in parts
-	close   []byte // payload of a close frame so far
+	have    uint8                    // bytes of header that have come
+	open    bool                     // a message is in parts
+	parts   uint32                   // of the message so far: empty ones cost no bytes
+	message uint32                   // bytes of the message so far
+	left    uint64                   // bytes of payload that are still to come
+	close   *[maxControlPayload]byte // payload of a close frame
 	breach  *framingError
-	told    bool
-}
-
-func (s *sniffer) Read(p []byte) (int, error) {
-	if s.breach != nil && s.told {
-		return s.discard()
-	}
-	n, err := s.next(p)
-	sound := s.scan(p[:n])
-	if s.breach != nil {
-		s.told = true
-		return sound, s.breach
-	}
-	return n, err
-}
-
-func (s *sniffer) next(p []byte) (int, error) {
-	if len(s.early) == 0 {
-		return s.Conn.Read(p)
-	}
-	n := copy(p, s.early)
-	s.early = s.early[n:]
-	if len(s.early) == 0 {
-		s.early = nil
-	}
-	return n, nil
-}
-
-// discard reads on until the connection ends; the deadline of a closing socket bounds it.
-func (s *sniffer) discard() (int, error) {
-	var sink [512]byte
-	for {
-		if _, err := s.Conn.Read(sink[:]); err != nil {
-			return 0, err
-		}
-	}
 }
 
 // scan follows the frames in b and returns how much of b is sound.
@@ -127,7 +86,7 @@ func (s *sniffer) look() {
 
 func (s *sniffer) fail(code wire.CloseCode, what string) {
 	if s.breach == nil {
-		s.breach = &framingError{code, what}
+		s.breach = &framingError{code: code, what: what}
 	}
 }
 
@@ -135,7 +94,7 @@ func (s *sniffer) fin() bool    { return s.header[0]&0x80 != 0 }
 func (s *sniffer) opcode() byte { return s.header[0] & 0x0f }
 
 // extended is how many bytes hold the length beside the first seven bits.
-func (s *sniffer) extended() int {
+func (s *sniffer) extended() uint8 {
 	switch s.header[1] & 0x7f {
 	case 126:
 		return 2
@@ -195,10 +154,10 @@ func (s *sniffer) lookAtLength() {
 	}
 	s.open = !s.fin()
 	s.parts++
-	if n > wire.MaxFrameBytes || s.message+n > wire.MaxFrameBytes || s.parts > wire.MaxFrameBytes {
+	if n > wire.MaxFrameBytes || uint64(s.message)+n > wire.MaxFrameBytes || s.parts > wire.MaxFrameBytes {
 		s.fail(wire.CloseTooBig, "message too long")
 	}
-	s.message += n
+	s.message += uint32(n) // a longer one is a breach
 	if s.fin() {
 		s.message, s.parts = 0, 0
 	}
@@ -206,10 +165,7 @@ func (s *sniffer) lookAtLength() {
 
 func (s *sniffer) payload(b []byte) {
 	if s.opcode() == opClose {
-		mask := s.header[s.have-4 : s.have]
-		for _, x := range b {
-			s.close = append(s.close, x^mask[len(s.close)%4])
-		}
+		s.unmask(b)
 	}
 	s.left -= uint64(len(b))
 	if s.left == 0 {
@@ -217,27 +173,36 @@ func (s *sniffer) payload(b []byte) {
 	}
 }
 
+// unmask keeps a part of a close frame's payload (RFC 6455 section 5.3).
+func (s *sniffer) unmask(b []byte) {
+	if s.close == nil {
+		s.close = new([maxControlPayload]byte)
+	}
+	mask := s.header[s.have-4 : s.have]
+	at := int(s.length() - s.left)
+	for i, x := range b {
+		s.close[at+i] = x ^ mask[(at+i)%4]
+	}
+}
+
 // finish ends a frame.
 func (s *sniffer) finish() {
-	if s.opcode() == opClose {
-		s.lookAtClose()
+	if s.close != nil {
+		s.lookAtClose(s.close[:s.length()])
 		s.close = nil
 	}
 	s.have = 0
 }
 
-// lookAtClose judges the payload of a close frame (RFC 6455 sections 5.5.1 and 7.4).
-func (s *sniffer) lookAtClose() {
-	if len(s.close) < 2 {
-		return
-	}
-	code := binary.BigEndian.Uint16(s.close)
+// lookAtClose judges the payload of a close frame, of two bytes at least (RFC 6455 sections 5.5.1 and 7.4).
+func (s *sniffer) lookAtClose(payload []byte) {
+	code := binary.BigEndian.Uint16(payload)
 	switch {
 	case code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006, code >= 3000 && code <= 4999:
 	default:
 		s.fail(wire.CloseFraming, "close code that must not be sent")
 	}
-	if !utf8.Valid(s.close[2:]) {
+	if !utf8.Valid(payload[2:]) {
 		s.fail(wire.CloseInvalidUTF8, "close reason")
 	}
 }

@@ -50,12 +50,12 @@ func (s *counters) closed(name string) {
 // Stats reads the counters.
 func (h *Hub) Stats() Stats {
 	var out Stats
-	h.mu.Lock()
-	out.Connections = h.authenticated
-	for _, n := range h.waiting {
+	out.Connections = h.authenticated()
+	h.lobby.mu.Lock()
+	for _, n := range h.lobby.waiting {
 		out.Waiting += n
 	}
-	h.mu.Unlock()
+	h.lobby.mu.Unlock()
 
 	s := &h.stats
 	s.mu.Lock()

@@ -9,58 +9,46 @@ import (
 
 // clock is when what is due on a socket. Guarded by conn.mu.
 type clock struct {
-	timer  *time.Timer
-	authBy time.Time // while waiting
-	pingAt time.Time
-	pongBy time.Time // zero: nothing is awaited
-	heard  bool      // a client frame came since the last ping
-	warned bool      // auth.expiring was sent for this authority
+	authBy instant // while waiting
+	pingAt instant
+	pongBy instant // 0: nothing is awaited
+	heard  bool    // a client frame came since the last ping
+	warned bool    // auth.expiring was sent for this authority
 }
 
-func (k *clock) stop() {
-	if k.timer != nil {
-		k.timer.Stop()
-	}
-}
-
-// armLocked sets the timer to what is due first.
+// armLocked has tick called when something is due.
 func (c *conn) armLocked() {
-	if c.final != nil {
-		return
+	if c.final == nil {
+		c.hub.agendaOf(c).put(c, c.dueLocked())
 	}
-	d := max(0, time.Until(c.dueLocked()))
-	if c.clock.timer == nil {
-		c.clock.timer = time.AfterFunc(d, c.tick)
-		return
-	}
-	c.clock.timer.Reset(d)
 }
 
-func (c *conn) dueLocked() time.Time {
+// disarmLocked has tick not called.
+func (c *conn) disarmLocked() { c.hub.agendaOf(c).put(c, never) }
+
+func (c *conn) dueLocked() instant {
 	if c.phase == waiting {
 		return c.clock.authBy
 	}
 	due := c.clock.pingAt
-	earlier := func(t time.Time) {
-		if t.Before(due) {
-			due = t
-		}
-	}
-	if !c.clock.pongBy.IsZero() {
-		earlier(c.clock.pongBy)
+	if c.clock.pongBy != 0 {
+		due = min(due, c.clock.pongBy)
 	}
 	if c.debt != nil {
-		earlier(c.debt.due)
+		due = min(due, c.hub.at(c.debt.due))
 	}
+	return min(due, c.hub.at(c.changesLocked()))
+}
+
+// changesLocked is when the socket's authority next becomes something else.
+func (c *conn) changesLocked() time.Time {
 	switch {
 	case c.phase == limited:
-		earlier(c.p.Expires.Add(c.hub.limits.Linger))
+		return c.p.Expires.Add(c.hub.limits.Linger)
 	case c.clock.warned:
-		earlier(c.p.Expires)
-	default:
-		earlier(warnAt(c.p))
+		return c.p.Expires
 	}
-	return due
+	return warnAt(c.p)
 }
 
 // warnAt is when auth.expiring is due: 60 s before the end, or a fifth of the life if that is shorter.
@@ -81,7 +69,7 @@ func expiresIn(p Principal) int {
 // came together are not pinged together.
 func (c *conn) startClockLocked() {
 	interval := c.hub.limits.PingInterval
-	c.clock.pingAt = time.Now().Add(interval/2 + rand.N(interval/2+1))
+	c.clock.pingAt = c.hub.now() + instant(interval/2+rand.N(interval/2+1))
 	c.armLocked()
 }
 
@@ -112,9 +100,9 @@ func (c *conn) tick() {
 
 // tickLocked returns how the socket must end, if it must, and whether what it queued fitted.
 func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
-	k := &c.clock
+	k, at := &c.clock, instant(now.Sub(c.hub.began))
 	if c.phase == waiting {
-		if now.Before(k.authBy) {
+		if at < k.authBy {
 			return nil, true
 		}
 		if c.late != nil {
@@ -122,11 +110,11 @@ func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
 		}
 		return endingNamed(wire.CloseAuthTimeout), true
 	}
-	if !k.pongBy.IsZero() && !now.Before(k.pongBy) {
+	if k.pongBy != 0 && at >= k.pongBy {
 		if !k.heard {
 			return endingNamed(wire.ClosePingTimeout), true
 		}
-		k.pongBy = time.Time{}
+		k.pongBy = 0
 	}
 	if c.expireLocked(now) {
 		return endingNamed(wire.CloseTokenExpired), true
@@ -139,11 +127,11 @@ func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
 		k.warned = true
 		fits = c.sendLocked(encode(wire.AuthExpiring{Type: wire.TypeAuthExpiring, ExpiresIn: expiresIn(c.p)}))
 	}
-	if !now.Before(k.pingAt) {
+	if at >= k.pingAt {
 		fits = c.sendLocked(pingFrame) && fits
-		k.pingAt = now.Add(c.hub.limits.PingInterval)
-		if k.pongBy.IsZero() {
-			k.heard, k.pongBy = false, now.Add(c.hub.limits.PongTimeout)
+		k.pingAt = at + instant(c.hub.limits.PingInterval)
+		if k.pongBy == 0 {
+			k.heard, k.pongBy = false, at+instant(c.hub.limits.PongTimeout)
 		}
 	}
 	return nil, fits

@@ -48,12 +48,13 @@ func TestDroppedChangesEndInASnapshot(t *testing.T) {
 
 // Room in the queue does not help a watcher that fell behind: a change that follows on dropped ones would be wrong.
 func TestNoChangeFollowsOnDroppedOnes(t *testing.T) {
-	inTime(t, Limits{QueueBytes: 2000, WriteTimeout: time.Hour, PingInterval: time.Hour}, func(t *testing.T, l *lab) {
+	long := strings.Repeat("x", 1000) // so that they are not all written at once
+	inTime(t, Limits{QueueBytes: 20_000, WriteTimeout: time.Hour, PingInterval: time.Hour}, func(t *testing.T, l *lab) {
 		p, other := l.signIn("usr_1"), l.signIn("usr_1")
 		c := l.deaf(p)
 		c.send(subscribe)
 		for i := range 20 {
-			l.edit(other.SessionID, func(s *wire.Session) { s.Name = fmt.Sprint("Name ", i) })
+			l.edit(other.SessionID, func(s *wire.Session) { s.Name = fmt.Sprint("Name ", i, long) })
 			l.rest()
 		}
 		for range 3 { // makes room

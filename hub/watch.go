@@ -25,7 +25,7 @@ type watch struct {
 }
 
 func (c *conn) newWatch(key feedKey, roles []string, want want) *watch {
-	return &watch{key: key, c: c, session: c.sessionID, roles: roles, want: want, seq: 1}
+	return &watch{key: key, c: c, session: c.p.SessionID, roles: roles, want: want, seq: 1}
 }
 
 // watching are the socket's watches.
@@ -45,11 +45,15 @@ func (c *conn) watchOf(name string) *watch {
 	return nil
 }
 
-// keep makes w the socket's watch of its feed.
-func (c *conn) keep(w *watch) {
+// keep makes w the socket's watch of its feed, unless the socket has ended.
+func (c *conn) keep(w *watch) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.final != nil {
+		return false
+	}
 	c.watches = append(slices.DeleteFunc(c.watches, func(x *watch) bool { return x.key == w.key }), w)
+	return true
 }
 
 // drop forgets the watch and tells whether it was there.

@@ -88,7 +88,7 @@ func (c *conn) flush() {
 	defer c.hub.work.Done()
 	broken := false
 	for {
-		step, data := c.next()
+		step, frames := c.next()
 		switch step {
 		case stepIdle:
 			return
@@ -98,7 +98,7 @@ func (c *conn) flush() {
 			c.close(broken)
 			return
 		case stepWrite:
-			if err := c.write(data); err != nil {
+			if err := c.write(frames); err != nil {
 				broken = true
 				c.writeFailed(err)
 			}
@@ -110,26 +110,21 @@ type step uint8
 
 const (
 	stepIdle    step = iota
-	stepWrite        // data
+	stepWrite        // frames
 	stepCatchUp      // feeds that fell behind
 	stepClose
 )
 
 // next is what the flusher does next. With stepIdle it is no longer the flusher.
-func (c *conn) next() (step, []byte) {
+func (c *conn) next() (step, [][]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) > 0 {
-		data := c.queue[0]
-		c.queue[0] = nil
-		c.queue = c.queue[1:]
-		c.queued -= len(data)
 		if c.final == nil {
 			c.net.SetWriteDeadline(time.Now().Add(c.hub.limits.WriteTimeout))
 		}
-		return stepWrite, data
+		return stepWrite, c.takeLocked()
 	}
-	c.queue = nil
 	if c.final != nil {
 		if c.final.forgotten {
 			return stepClose, nil
@@ -145,10 +140,30 @@ func (c *conn) next() (step, []byte) {
 	return stepIdle, nil
 }
 
-func (c *conn) write(data []byte) error {
-	err := c.ws.Write(context.Background(), websocket.MessageText, data)
-	if err == nil {
-		c.hub.stats.framesOut.Add(1)
+// takeLocked takes what is to be written at once: frames from the queue's front, up to a chunk of them.
+func (c *conn) takeLocked() [][]byte {
+	n, size := 0, 0
+	for n < len(c.queue) && (n == 0 || size+len(c.queue[n]) <= chunk) {
+		size += len(c.queue[n])
+		n++
+	}
+	frames := c.queue[:n:n]
+	c.queue, c.queued = c.queue[n:], c.queued-size
+	if len(c.queue) == 0 {
+		c.queue = nil
+	}
+	return frames
+}
+
+// write writes the frames at once.
+func (c *conn) write(frames [][]byte) error {
+	c.net.gather()
+	var err error
+	for _, data := range frames {
+		err = errors.Join(err, c.ws.Write(context.Background(), websocket.MessageText, data))
+	}
+	if err = errors.Join(err, c.net.flush()); err == nil {
+		c.hub.stats.framesOut.Add(uint64(len(frames)))
 	}
 	return err
 }
@@ -167,14 +182,14 @@ func (c *conn) close(broken bool) {
 	c.mu.Lock()
 	last := c.final
 	c.mu.Unlock()
-	for _, data := range last.frames {
-		if !broken && c.write(data) != nil {
-			broken = true
-		}
+	if !broken && len(last.frames) > 0 {
+		broken = c.write(last.frames) != nil
 	}
 	if heard := c.hub.cfg.Ended; heard != nil && last.ended != nil {
 		heard(last.ended.Reason, max(time.Since(time.Time(last.ended.At)), 0))
 	}
+	defer c.hub.work.Done()
+	defer c.hub.poll.forget(c)
 	if broken || last.code == 0 {
 		c.ws.CloseNow()
 		return

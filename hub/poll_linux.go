@@ -1,0 +1,133 @@
+package hub
+
+import (
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// events is an epoll of our own (epoll(7)), beside the one in which Go's runtime has every connection. The runtime can
+// only wake a goroutine that waits; this one tells which sockets have something to read when none does. Its own
+// descriptor is in the runtime's epoll, so that waiting for it costs no thread.
+//
+// Each socket is watched for one event at a time (EPOLLONESHOT): whoever reads it then asks again. The kernel forgets
+// a descriptor when it is closed.
+type events struct {
+	fd   int
+	file *os.File // of fd
+	raw  syscall.RawConn
+
+	mu    sync.Mutex // guards the following, and slot of its conns
+	slots []slot
+	free  []int32
+}
+
+// slot is what an event names: the descriptor itself may be another socket's when the event is looked at.
+type slot struct {
+	c   *conn
+	age int32 // how many sockets had the slot before
+}
+
+// A conn's slot is one of these, or a place in slots.
+const (
+	noSlot int32 = -1 // not watched yet
+	closed int32 = -2
+)
+
+// mostEvents is how many are taken at once.
+const mostEvents = 128
+
+// newEvents is nil when the kernel has none to give.
+func newEvents() *events {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil
+	}
+	_ = unix.SetNonblock(fd, true) // which tells os.NewFile that the runtime can wait for it
+	e := &events{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	if e.raw, err = e.file.SyscallConn(); err != nil {
+		e.close()
+		return nil
+	}
+	go e.run()
+	return e
+}
+
+// close ends run.
+func (e *events) close() { e.file.Close() }
+
+func (e *events) run() {
+	var got [mostEvents]unix.EpollEvent
+	for {
+		n := 0
+		err := e.raw.Read(func(fd uintptr) bool {
+			n, _ = unix.EpollWait(int(fd), got[:], 0) // an interrupted one found nothing
+			return n > 0
+		})
+		if err != nil {
+			return // closed
+		}
+		for _, ev := range got[:n] {
+			if c := e.named(ev); c != nil {
+				c.readable()
+			}
+		}
+	}
+}
+
+// named is the socket that an event is of; nil when it has closed since.
+func (e *events) named(ev unix.EpollEvent) *conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.slots[ev.Fd]; s.age == ev.Pad {
+		return s.c
+	}
+	return nil
+}
+
+func (e *events) watch(c *conn, nc syscall.Conn) bool {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ev, op, ok := e.place(c)
+	if !ok {
+		return true // nothing comes any more
+	}
+	if raw.Control(func(fd uintptr) { err = unix.EpollCtl(e.fd, op, int(fd), &ev) }) != nil {
+		return true // likewise
+	}
+	return err == nil
+}
+
+// place is the event that names the socket, and what to do with it; not ok when the socket has closed.
+func (e *events) place(c *conn) (ev unix.EpollEvent, op int, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	op = unix.EPOLL_CTL_MOD
+	switch last := len(e.free) - 1; {
+	case c.slot == closed:
+		return ev, op, false
+	case c.slot != noSlot:
+	case last >= 0:
+		op, c.slot, e.free = unix.EPOLL_CTL_ADD, e.free[last], e.free[:last]
+		e.slots[c.slot].c = c
+	default:
+		op, c.slot = unix.EPOLL_CTL_ADD, int32(len(e.slots))
+		e.slots = append(e.slots, slot{c: c})
+	}
+	return unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: c.slot, Pad: e.slots[c.slot].age}, op, true
+}
+
+// forget gives the socket's slot to others.
+func (e *events) forget(c *conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.slot >= 0 {
+		e.slots[c.slot] = slot{age: e.slots[c.slot].age + 1}
+		e.free = append(e.free, c.slot)
+	}
+	c.slot = closed
+}
