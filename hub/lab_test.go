@@ -29,13 +29,20 @@ type lab struct {
 // dialer reaches the lab's server.
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// inTime runs a test in fake time, with a hub that must end clean.
+// inTime runs a test in fake time, with a hub that must end clean: once with sockets that are watched while they are
+// idle, and once with such as have goroutines.
 func inTime(t *testing.T, limits Limits, test func(t *testing.T, l *lab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		ln := newPipes()
-		test(t, newLab(t, limits, ln, ln.dial, synctest.Wait))
-	})
+	for name, watch := range map[string]events{"watched": watchedPipes{}, "not watched": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln := newPipes()
+				l := newLab(t, limits, ln, ln.dial, synctest.Wait)
+				l.hub.poll.events = watch
+				test(t, l)
+			})
+		})
+	}
 }
 
 // overTCP makes a lab in real time, where sockets have descriptors and buffers in the kernel.
@@ -145,7 +152,7 @@ func (p *pipes) Close() error {
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
-	near, far := net.Pipe()
+	near, far := newPipe()
 	select {
 	case p.conns <- far:
 		return near, nil

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net"
 	"sync"
 	"syscall"
 )
@@ -10,37 +11,44 @@ import (
 // kernel's, such as one with TLS), a socket is read by a goroutine of its own instead.
 type poller struct {
 	mu     sync.Mutex // guards the following
-	events *events    // nil: not started, or there is none
+	events events     // nil: not begun, or there are none
 	over   bool
 }
 
-// watch has c.readable called once, when something comes or the connection breaks, and is false where that cannot be.
+// events is a system's way to wait for many connections at once.
+type events interface {
+	// watch has c.readable called once, when something comes or the connection breaks, and is false where that cannot
+	// be.
+	watch(c *conn) bool
+	// forget ends the watching of a socket that has closed.
+	forget(c *conn)
+	close()
+}
+
+// watch is events.watch, where there are any.
 func (p *poller) watch(c *conn) bool {
-	if nc, ok := c.net.Conn.(syscall.Conn); ok {
-		if e := p.start(); e != nil {
-			return e.watch(c, nc)
-		}
-	}
-	return false
+	e := p.begin(c.net.Conn)
+	return e != nil && e.watch(c)
 }
 
-// forget ends the watching of a socket that has closed.
-func (p *poller) forget(c *conn) {
+// begin waits for the first connection that the kernel has.
+func (p *poller) begin(nc net.Conn) events {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.events != nil {
-		p.events.forget(c)
-	}
-}
-
-func (p *poller) start() *events {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.events == nil && !p.over {
+	if _, ok := nc.(syscall.Conn); ok && p.events == nil && !p.over {
 		p.events = newEvents()
 		p.over = p.events == nil
 	}
 	return p.events
+}
+
+func (p *poller) forget(c *conn) {
+	p.mu.Lock()
+	e := p.events
+	p.mu.Unlock()
+	if e != nil {
+		e.forget(c)
+	}
 }
 
 // close ends it, once there are no sockets any more.

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// events is an epoll of our own (epoll(7)), beside the one in which Go's runtime has every connection. The runtime can
+// epoll is one of our own (epoll(7)), beside the one in which Go's runtime has every connection. The runtime can
 // only wake a goroutine that waits; this one tells which sockets have something to read when none does. Its own
 // descriptor is in the runtime's epoll, so that waiting for it costs no thread.
 //
 // Each socket is watched for one event at a time (EPOLLONESHOT): whoever reads it then asks again. The kernel forgets
 // a descriptor when it is closed.
-type events struct {
+type epoll struct {
 	fd   int
 	file *os.File // of fd
 	raw  syscall.RawConn
@@ -40,13 +40,13 @@ const (
 const mostEvents = 128
 
 // newEvents is nil when the kernel has none to give.
-func newEvents() *events {
+func newEvents() events {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil
 	}
 	_ = unix.SetNonblock(fd, true) // which tells os.NewFile that the runtime can wait for it
-	e := &events{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	e := &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
 	if e.raw, err = e.file.SyscallConn(); err != nil {
 		e.close()
 		return nil
@@ -56,9 +56,9 @@ func newEvents() *events {
 }
 
 // close ends run.
-func (e *events) close() { e.file.Close() }
+func (e *epoll) close() { e.file.Close() }
 
-func (e *events) run() {
+func (e *epoll) run() {
 	var got [mostEvents]unix.EpollEvent
 	for {
 		n := 0
@@ -78,7 +78,7 @@ func (e *events) run() {
 }
 
 // named is the socket that an event is of; nil when it has closed since.
-func (e *events) named(ev unix.EpollEvent) *conn {
+func (e *epoll) named(ev unix.EpollEvent) *conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.slots[ev.Fd]; s.age == ev.Pad {
@@ -87,7 +87,11 @@ func (e *events) named(ev unix.EpollEvent) *conn {
 	return nil
 }
 
-func (e *events) watch(c *conn, nc syscall.Conn) bool {
+func (e *epoll) watch(c *conn) bool {
+	nc, ok := c.net.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
 	raw, err := nc.SyscallConn()
 	if err != nil {
 		return false
@@ -103,7 +107,7 @@ func (e *events) watch(c *conn, nc syscall.Conn) bool {
 }
 
 // place is the event that names the socket, and what to do with it; not ok when the socket has closed.
-func (e *events) place(c *conn) (ev unix.EpollEvent, op int, ok bool) {
+func (e *epoll) place(c *conn) (ev unix.EpollEvent, op int, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	op = unix.EPOLL_CTL_MOD
@@ -122,7 +126,7 @@ func (e *events) place(c *conn) (ev unix.EpollEvent, op int, ok bool) {
 }
 
 // forget gives the socket's slot to others.
-func (e *events) forget(c *conn) {
+func (e *epoll) forget(c *conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c.slot >= 0 {
