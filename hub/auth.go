@@ -18,7 +18,6 @@ func (c *conn) admit(p Principal, re string) {
 	}
 	c.hub.report(p.UserID, p.SessionID)
 	c.hub.stats.handshake("ok")
-	c.agent = ""
 	c.welcome(re)
 }
 
@@ -29,7 +28,7 @@ func (c *conn) enter(p Principal) error {
 		return errSetUp
 	}
 	c.mu.Lock()
-	c.p, c.phase, c.late = p, entering, nil
+	c.p, c.phase, c.stranger = p, entering, nil
 	c.disarmLocked()
 	c.mu.Unlock()
 	if err := c.hub.register(c, p); err != nil {
@@ -123,7 +122,7 @@ func (c *conn) reauth(p Principal, r request) {
 }
 
 func (c *conn) credential(r request) (Credential, bool) {
-	cred := Credential{Kind: Token, Addr: c.addr, UserAgent: c.agent}
+	cred := Credential{Kind: Token, Addr: c.addr, UserAgent: c.agent()}
 	token, hasToken, ok := r.text("token")
 	ticket, hasTicket, ok2 := r.text("ticket")
 	if !ok || !ok2 || hasToken == hasTicket {
@@ -134,6 +133,16 @@ func (c *conn) credential(r request) (Credential, bool) {
 		cred.Kind, cred.Value = Ticket, ticket
 	}
 	return cred, true
+}
+
+// agent is the User-Agent of a socket that waits.
+func (c *conn) agent() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stranger == nil {
+		return ""
+	}
+	return c.stranger.agent
 }
 
 // refuseAuth answers a credential that is no good on a socket that has authority. What merely came late leaves the

@@ -32,21 +32,15 @@ type conn struct {
 	hub  *Hub
 	id   string
 	addr netip.Addr
-	part uint32 // its agenda
 	ws   *websocket.Conn
 	net  stream
+	part uint32 // its agenda
 
-	placed bool // holds a place of its address; guarded by the lobby's mu
-
-	// Guarded by the agenda's mu.
-	place int32
-	due   instant
-
-	slot int32 // where the poller has it; guarded by the poller
-
-	// Owned by whoever reads.
-	pace  pace
-	agent string // until the socket has authenticated
+	placed bool    // holds a place of its address; guarded by the lobby's mu
+	slot   int32   // where the poller has it; guarded by the poller
+	place  int32   // on the agenda; guarded by the agenda's mu
+	due    instant // guarded by the agenda's mu
+	pace   pace    // owned by whoever reads
 
 	shard   *shard // nil: not registered; set once, under mu and the shard's
 	sibling *conn  // the next of the same user; guarded by the shard's mu
@@ -54,14 +48,21 @@ type conn struct {
 	mu       sync.Mutex // guards the following
 	phase    phase
 	p        Principal // from the registration on, ids stay as they are
+	stranger *stranger // while the socket waits
 	debt     *debt     // while p owes a second factor
-	late     *ending   // how a socket ends whose cookie failed and that sends no auth frame
 	final    *final    // set once: how the socket ends
 	queue    [][]byte
 	queued   int // bytes in queue
 	flushing bool
 	watches  []*watch
 	clock    clock
+}
+
+// stranger is a socket that has yet to bring a credential.
+type stranger struct {
+	agent string  // the User-Agent of the handshake
+	by    instant // when it ends if it brings none
+	late  *ending // how; nil: auth_timeout
 }
 
 // final is how a socket ends: its last frames, then the close.
@@ -74,21 +75,21 @@ type final struct {
 
 func newConn(h *Hub, cred Credential) *conn {
 	return &conn{
-		hub: h, id: id.New(id.Connection), addr: cred.Addr, agent: cred.UserAgent,
+		hub: h, id: id.New(id.Connection), addr: cred.Addr,
 		part: h.placed.Add(1) % agendas, place: nowhere, slot: noSlot,
 	}
 }
 
 // start begins the socket's life by what the handshake found.
-func (c *conn) start(kind CredentialKind, p Principal, err error) {
+func (c *conn) start(cred Credential, p Principal, err error) {
 	switch {
 	case !c.hub.adopt(c):
 		c.shut(wire.CloseRestart, c.hub.reconnect())
 	case err != nil:
-		c.failHandshake(kind, err)
-	case kind == 0:
+		c.failHandshake(cred, err)
+	case cred.Kind == 0:
 		c.hub.stats.handshake("waiting")
-		c.await(nil)
+		c.await(cred, nil)
 	default:
 		c.admit(p, "")
 	}

@@ -85,24 +85,23 @@ func (c *conn) expire(last ending) {
 
 // failHandshake tells what was wrong with the handshake's credential. A cookie was sent unasked: its socket may
 // still bring something better.
-func (c *conn) failHandshake(kind CredentialKind, err error) {
+func (c *conn) failHandshake(cred Credential, err error) {
 	c.hub.stats.handshake(errorOf(err).Code)
 	c.logTrouble("handshake", err)
 	end := endingOf(err)
-	if kind != Cookie {
+	if cred.Kind != Cookie {
 		c.fail(*end, "")
 		return
 	}
 	c.send(end.err)
-	c.await(end)
+	c.await(cred, end)
 }
 
 // await waits for an auth frame. Late is how the socket ends if none comes; nil means auth_timeout.
-func (c *conn) await(late *ending) {
+func (c *conn) await(cred Credential, late *ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.late = late
-	c.clock.authBy = c.hub.now() + instant(c.hub.limits.AuthTimeout)
+	c.stranger = &stranger{agent: cred.UserAgent, by: c.hub.now() + instant(c.hub.limits.AuthTimeout), late: late}
 	c.armLocked()
 }
 

@@ -48,7 +48,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.log.Debug("socket", "connection", c.id, "request", w.Header().Get(requestID))
 	}
 	h.work.Add(1)
-	c.start(cred.Kind, p, err)
+	c.start(cred, p, err)
 }
 
 // screen checks what needs no verification, in the order of the error codes.

@@ -9,7 +9,6 @@ import (
 
 // clock is when what is due on a socket. Guarded by conn.mu.
 type clock struct {
-	authBy instant // while waiting
 	pingAt instant
 	pongBy instant // 0: nothing is awaited
 	heard  bool    // a client frame came since the last ping
@@ -28,7 +27,7 @@ func (c *conn) disarmLocked() { c.hub.agendaOf(c).put(c, never) }
 
 func (c *conn) dueLocked() instant {
 	if c.phase == waiting {
-		return c.clock.authBy
+		return c.stranger.by
 	}
 	due := c.clock.pingAt
 	if c.clock.pongBy != 0 {
@@ -102,11 +101,11 @@ func (c *conn) tick() {
 func (c *conn) tickLocked(now time.Time) (last *ending, fits bool) {
 	k, at := &c.clock, instant(now.Sub(c.hub.began))
 	if c.phase == waiting {
-		if at < k.authBy {
+		if at < c.stranger.by {
 			return nil, true
 		}
-		if c.late != nil {
-			return c.late, true
+		if c.stranger.late != nil {
+			return c.stranger.late, true
 		}
 		return endingNamed(wire.CloseAuthTimeout), true
 	}
