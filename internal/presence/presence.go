@@ -7,6 +7,7 @@ package presence
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -37,30 +38,41 @@ type Totals struct {
 type Users struct {
 	grace       time.Duration
 	users       map[string]*user
-	nodes       map[string]map[*device]struct{} // who has connections on a node
 	leaving     leaving
 	connections int
 	devices     int
 	lastSeq     int64 // the highest of forgotten users
 }
 
+// There is a user and a device for everybody who is online, and most have one device with connections on one node. So
+// what is of one user or one device is a list, which is searched, and ids are the caller's strings.
+
 type user struct {
-	seq     int64 // of the last change
-	devices map[string]*device
+	id    string
+	seq   int64   // of the last change
+	first *device // the others follow by next
 }
 
 // device is a session that is online.
 type device struct {
-	userID, sessionID string
-	counts            map[string]int // by node; never 0
-	total             int
-	lastSeen          time.Time
-	place             int // in leaving; -1 while there are connections
+	user      *user
+	next      *device // of the same user
+	sessionID string
+	counts    []count
+	lastSeen  int64 // in nanoseconds since 1970
+	total     int32
+	place     int32 // in leaving; -1 while there are connections
+}
+
+// count is how many connections a device has on a node; never 0.
+type count struct {
+	node string
+	n    int32
 }
 
 // New makes an empty Users. Without a grace, sessions go offline with their last connection.
 func New(grace time.Duration) *Users {
-	return &Users{grace: max(grace, 0), users: map[string]*user{}, nodes: map[string]map[*device]struct{}{}}
+	return &Users{grace: max(grace, 0), users: map[string]*user{}}
 }
 
 // Report says that a session has n connections on a node now.
@@ -74,7 +86,7 @@ func (u *Users) Report(userID, sessionID, node string, n int, now time.Time) []C
 		}
 		d = u.add(userID, sessionID, now)
 	}
-	if d.counts[node] == n {
+	if d.on(node) == n {
 		return changes
 	}
 	u.count(d, node, n)
@@ -85,7 +97,7 @@ func (u *Users) Report(userID, sessionID, node string, n int, now time.Time) []C
 // when its lease has run out, and its devices had that time to come back elsewhere.
 func (u *Users) NodeGone(node string, now time.Time) []Change {
 	changes := u.Expire(now)
-	for d := range u.nodes[node] {
+	for _, d := range u.hold(node) {
 		u.count(d, node, 0)
 		changes = append(changes, u.settle(d, now, 0))
 	}
@@ -96,7 +108,7 @@ func (u *Users) NodeGone(node string, now time.Time) []Change {
 func (u *Users) Expire(now time.Time) []Change {
 	var changes []Change
 	for next, ok := u.Next(); ok && !next.After(now); next, ok = u.Next() {
-		changes = append(changes, u.remove(u.leaving[0]))
+		changes = append(changes, u.remove(u.leaving[0].d))
 	}
 	return changes
 }
@@ -106,15 +118,15 @@ func (u *Users) Next() (time.Time, bool) {
 	if len(u.leaving) == 0 {
 		return time.Time{}, false
 	}
-	return u.leaving[0].lastSeen.Add(u.grace), true
+	return u.leaving[0].at.Add(u.grace), true
 }
 
 // Of is how the user's online sessions stand, by session id. The map is the caller's.
 func (u *Users) Of(userID string) map[string]State {
 	states := map[string]State{}
 	if one := u.users[userID]; one != nil {
-		for id, d := range one.devices {
-			states[id] = State{Online: true, Connections: d.total, LastSeen: d.lastSeen}
+		for d := one.first; d != nil; d = d.next {
+			states[d.sessionID] = State{Online: true, Connections: int(d.total), LastSeen: instant(d.lastSeen)}
 		}
 	}
 	return states
@@ -125,9 +137,17 @@ func (u *Users) Totals() Totals {
 	return Totals{Users: len(u.users), Sessions: u.devices, Connections: u.connections}
 }
 
+func instant(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
+
 func (u *Users) device(userID, sessionID string) *device {
-	if one := u.users[userID]; one != nil {
-		return one.devices[sessionID]
+	one := u.users[userID]
+	if one == nil {
+		return nil
+	}
+	for d := one.first; d != nil; d = d.next {
+		if d.sessionID == sessionID {
+			return d
+		}
 	}
 	return nil
 }
@@ -136,45 +156,64 @@ func (u *Users) add(userID, sessionID string, now time.Time) *device {
 	one := u.users[userID]
 	if one == nil {
 		// The clock makes a later sequence greater also after a restart; lastSeq guards against a clock set back.
-		one = &user{seq: max(now.UnixMicro(), u.lastSeq+1) - 1, devices: map[string]*device{}}
+		one = &user{id: userID, seq: max(now.UnixMicro(), u.lastSeq+1) - 1}
 		u.users[userID] = one
 	}
-	d := &device{userID: userID, sessionID: sessionID, counts: map[string]int{}, place: -1}
-	one.devices[sessionID] = d
+	d := &device{user: one, next: one.first, sessionID: sessionID, place: -1}
+	one.first = d
 	u.devices++
 	return d
 }
 
+// hold are the devices with connections on a node. It looks at all there are: nodes die seldom.
+func (u *Users) hold(node string) (found []*device) {
+	for _, one := range u.users {
+		for d := one.first; d != nil; d = d.next {
+			if d.on(node) > 0 {
+				found = append(found, d)
+			}
+		}
+	}
+	return found
+}
+
+func (d *device) at(node string) int {
+	return slices.IndexFunc(d.counts, func(c count) bool { return c.node == node })
+}
+
+// on is how many connections d has on the node.
+func (d *device) on(node string) int {
+	if i := d.at(node); i >= 0 {
+		return int(d.counts[i].n)
+	}
+	return 0
+}
+
 // count writes down that d has n connections on node.
 func (u *Users) count(d *device, node string, n int) {
-	diff := n - d.counts[node]
-	d.total += diff
+	diff := n - d.on(node)
+	d.total += int32(diff)
 	u.connections += diff
-	if n > 0 {
-		d.counts[node] = n
-		if u.nodes[node] == nil {
-			u.nodes[node] = map[*device]struct{}{}
-		}
-		u.nodes[node][d] = struct{}{}
-		return
-	}
-	delete(d.counts, node)
-	delete(u.nodes[node], d)
-	if len(u.nodes[node]) == 0 {
-		delete(u.nodes, node)
+	switch i := d.at(node); {
+	case n == 0 && i >= 0:
+		d.counts = slices.Delete(d.counts, i, i+1)
+	case n > 0 && i >= 0:
+		d.counts[i].n = int32(n)
+	case n > 0:
+		d.counts = append(d.counts, count{node, int32(n)})
 	}
 }
 
 // settle draws the consequence of a new count.
 func (u *Users) settle(d *device, now time.Time, grace time.Duration) Change {
-	d.lastSeen = now
+	d.lastSeen = now.UnixNano()
 	switch {
 	case d.total == 0 && grace == 0:
 		return u.remove(d)
 	case d.total == 0:
-		heap.Push(&u.leaving, d)
+		heap.Push(&u.leaving, departure{d, now})
 	case d.place >= 0:
-		heap.Remove(&u.leaving, d.place)
+		heap.Remove(&u.leaving, int(d.place))
 	}
 	return u.change(d, true)
 }
@@ -182,21 +221,30 @@ func (u *Users) settle(d *device, now time.Time, grace time.Duration) Change {
 // remove takes d offline and forgets it, and its user with his last device.
 func (u *Users) remove(d *device) Change {
 	if d.place >= 0 {
-		heap.Remove(&u.leaving, d.place)
+		heap.Remove(&u.leaving, int(d.place))
 	}
 	c := u.change(d, false)
-	one := u.users[d.userID]
-	delete(one.devices, d.sessionID)
+	one := d.user
+	for at := &one.first; ; at = &(*at).next {
+		if *at == d {
+			*at = d.next
+			break
+		}
+	}
 	u.devices--
-	if len(one.devices) == 0 {
-		delete(u.users, d.userID)
+	if one.first == nil {
 		u.lastSeq = max(u.lastSeq, one.seq)
+		delete(u.users, one.id)
+		if len(u.users) == 0 {
+			u.users = map[string]*user{} // a map keeps the room of all that it ever held
+		}
 	}
 	return c
 }
 
 func (u *Users) change(d *device, online bool) Change {
-	one := u.users[d.userID]
-	one.seq++
-	return Change{UserID: d.userID, SessionID: d.sessionID, Online: online, Connections: d.total, Seq: one.seq, LastSeen: d.lastSeen}
+	d.user.seq++
+	return Change{
+		UserID: d.user.id, SessionID: d.sessionID, Online: online, Connections: int(d.total), Seq: d.user.seq, LastSeen: instant(d.lastSeen),
+	}
 }

@@ -17,23 +17,26 @@ type holdings struct {
 	grace time.Duration
 	wake  chan struct{} // capacity 1: there is something to write, or an earlier deadline
 
-	mu          sync.Mutex // guards the following
-	users       map[string]map[string]*device
-	queue       []*device   // with something to write; each once
-	void        int         // how many of the queue are forgotten
-	leaving     []departure // in the order of their time
+	mu          sync.Mutex         // guards the following
+	users       map[string]*device // the first of each user's; the others follow by next
+	queue       []*device          // with something to write; each once
+	void        int                // how many of the queue are forgotten
+	leaving     []departure        // in the order of their time
 	connections int
 }
 
-// device is a session. All of it is guarded by the holdings.
+// device is a session. All of it is guarded by the holdings. There is one for every session that is online here, and
+// most users have one: so a user's devices are a list without a map of its own, the ids are the caller's strings, and
+// what a device needs only until it is written goes with that.
 type device struct {
 	user, session string
-	count         int
-	since         time.Time // when the count last changed
-	steps         []int     // counts to write, the oldest first
-	gone          bool      // the grace is over: to be removed
-	told          bool      // Redis has, or may have, heard of it
-	writing       bool      // an entry of it is being written
+	next          *device // of the same user
+	since         int64   // when the count last changed, in nanoseconds since 1970
+	steps         []int   // counts to write, the oldest first; nil when there are none
+	count         int32
+	gone          bool // the grace is over: to be removed
+	told          bool // Redis has, or may have, heard of it
+	writing       bool // an entry of it is being written
 	queued        bool
 }
 
@@ -52,7 +55,7 @@ type entry struct {
 }
 
 func newHoldings(grace time.Duration) *holdings {
-	return &holdings{grace: max(grace, 0), wake: make(chan struct{}, 1), users: map[string]map[string]*device{}}
+	return &holdings{grace: max(grace, 0), wake: make(chan struct{}, 1), users: map[string]*device{}}
 }
 
 func (h *holdings) kick() {
@@ -67,20 +70,20 @@ func (h *holdings) report(user, session string, n int, now time.Time) bool {
 	n = max(n, 0)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d := h.users[user][session]
-	if d == nil && n == 0 || d != nil && d.count == n {
+	d := h.findLocked(user, session)
+	if d == nil && n == 0 || d != nil && int(d.count) == n {
 		return false
 	}
 	if d == nil {
 		d = h.addLocked(user, session)
 	}
-	h.connections += n - d.count
-	d.count, d.since, d.gone = n, now, false
+	h.connections += n - int(d.count)
+	d.count, d.since, d.gone = int32(n), now.UnixNano(), false
 	if len(d.steps) == mostSteps {
 		d.steps = d.steps[:mostSteps-1]
 	}
 	d.steps = append(d.steps, n)
-	h.leaveLocked(d)
+	h.leaveLocked(d, now)
 	h.queueLocked(d)
 	return true
 }
@@ -89,27 +92,52 @@ func (h *holdings) report(user, session string, n int, now time.Time) bool {
 func (h *holdings) adopt(user, session string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.users[user][session] != nil {
+	if h.findLocked(user, session) != nil {
 		return
 	}
 	d := h.addLocked(user, session)
-	d.since, d.told, d.steps = now, true, []int{0}
-	h.leaveLocked(d)
+	d.since, d.told, d.steps = now.UnixNano(), true, []int{0}
+	h.leaveLocked(d, now)
 	h.queueLocked(d)
 }
 
-func (h *holdings) addLocked(user, session string) *device {
-	if h.users[user] == nil {
-		h.users[user] = map[string]*device{}
+func (h *holdings) findLocked(user, session string) *device {
+	for d := h.users[user]; d != nil; d = d.next {
+		if d.session == session {
+			return d
+		}
 	}
-	d := &device{user: user, session: session}
-	h.users[user][session] = d
+	return nil
+}
+
+func (h *holdings) addLocked(user, session string) *device {
+	d := &device{user: user, session: session, next: h.users[user]}
+	h.users[user] = d
 	return d
 }
 
-func (h *holdings) leaveLocked(d *device) {
+// removeLocked takes a device that is there out of its user's list.
+func (h *holdings) removeLocked(d *device) {
+	first := h.users[d.user]
+	for at := &first; ; at = &(*at).next {
+		if *at == d {
+			*at = d.next
+			break
+		}
+	}
+	if first != nil {
+		h.users[d.user] = first
+		return
+	}
+	delete(h.users, d.user)
+	if len(h.users) == 0 {
+		h.users = map[string]*device{} // a map keeps the room of all that it ever held
+	}
+}
+
+func (h *holdings) leaveLocked(d *device, now time.Time) {
 	if d.count == 0 {
-		h.leaving = append(h.leaving, departure{d, d.since})
+		h.leaving = append(h.leaving, departure{d, now})
 	}
 }
 
@@ -132,7 +160,7 @@ func (h *holdings) expire(now time.Time) (gone []entry, next time.Duration) {
 		}
 		h.leaving = h.leaving[1:]
 		d := first.d
-		if d.count > 0 || d.gone || !d.since.Equal(first.at) {
+		if d.count > 0 || d.gone || d.since != first.at.UnixNano() {
 			continue
 		}
 		d.gone = true
@@ -152,7 +180,7 @@ func (h *holdings) expire(now time.Time) (gone []entry, next time.Duration) {
 func (h *holdings) overtaken(user, session string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d := h.users[user][session]
+	d := h.findLocked(user, session)
 	if d == nil || d.count > 0 || d.gone || d.writing || len(d.steps) > 0 {
 		return
 	}
@@ -177,6 +205,9 @@ func (h *holdings) take(most int) []entry {
 		most -= len(d.steps) + 1
 		d.steps, d.told, d.writing = nil, true, true
 	}
+	if len(h.queue) == 0 {
+		h.queue = nil // and with it the room that a storm took
+	}
 	return batch
 }
 
@@ -187,7 +218,7 @@ func (h *holdings) giveBack(batch []entry) {
 	for _, e := range batch {
 		e.d.writing = false
 		if len(e.d.steps) == 0 {
-			e.d.steps = []int{e.d.count}
+			e.d.steps = []int{int(e.d.count)}
 		}
 		e.d.steps = e.d.steps[len(e.d.steps)-1:]
 		h.queueLocked(e.d)
@@ -204,17 +235,14 @@ func (h *holdings) written(e entry) {
 	}
 }
 
-func (h *holdings) hasLocked(d *device) bool { return h.users[d.user][d.session] == d }
+func (h *holdings) hasLocked(d *device) bool { return h.findLocked(d.user, d.session) == d }
 
 // forgetLocked drops the device. In a long time without Redis the queue would grow by those that came and went.
 func (h *holdings) forgetLocked(d *device) {
 	if !h.hasLocked(d) {
 		return
 	}
-	delete(h.users[d.user], d.session)
-	if len(h.users[d.user]) == 0 {
-		delete(h.users, d.user)
-	}
+	h.removeLocked(d)
 	if !d.queued {
 		return
 	}
@@ -228,9 +256,9 @@ func (h *holdings) forgetLocked(d *device) {
 func (h *holdings) again() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, devices := range h.users {
-		for _, d := range devices {
-			d.steps = []int{d.count}
+	for _, d := range h.users {
+		for ; d != nil; d = d.next {
+			d.steps = []int{int(d.count)}
 			h.queueLocked(d)
 		}
 	}
@@ -241,9 +269,9 @@ func (h *holdings) of(user string) map[string]presence.State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	states := map[string]presence.State{}
-	for id, d := range h.users[user] {
+	for d := h.users[user]; d != nil; d = d.next {
 		if !d.gone {
-			states[id] = presence.State{Online: true, Connections: d.count, LastSeen: d.since}
+			states[d.session] = presence.State{Online: true, Connections: int(d.count), LastSeen: time.Unix(0, d.since).UTC()}
 		}
 	}
 	return states
@@ -254,9 +282,9 @@ func (h *holdings) totals() presence.Totals {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := presence.Totals{Connections: h.connections}
-	for _, devices := range h.users {
+	for _, d := range h.users {
 		online := 0
-		for _, d := range devices {
+		for ; d != nil; d = d.next {
 			if !d.gone {
 				online++
 			}
