@@ -31,7 +31,6 @@ type buckets struct {
 type bucket struct {
 	key     string
 	limiter *rate.Limiter
-	usedAt  time.Time
 }
 
 // Take takes a place of the key's bucket, and says how that stands then. When none is free it takes nothing. The
@@ -94,24 +93,23 @@ func (m *Memory) buckets(limit Limit) *buckets {
 func (b *buckets) use(limit Limit, key string, now time.Time, most int) *rate.Limiter {
 	b.forgetFull(limit, now)
 	if e, ok := b.byKey[key]; ok {
-		used := e.Value.(*bucket)
-		used.usedAt = now
 		b.order.MoveToBack(e)
-		return used.limiter
+		return e.Value.(*bucket).limiter
 	}
 	for len(b.byKey) >= most {
 		b.forget(b.order.Front())
 	}
 	l := rate.NewLimiter(rate.Every(limit.Refill()), limit.Burst)
-	b.byKey[key] = b.order.PushBack(&bucket{key: key, limiter: l, usedAt: now})
+	b.byKey[key] = b.order.PushBack(&bucket{key: key, limiter: l})
 	return l
 }
 
-// forgetFull drops buckets that are full again, which says the same as having none. Two at a time outpace growth.
+// forgetFull drops buckets that are full again, which says the same as having none. Two at a time outpace growth. One
+// that was hardly used is full at once: of those who merely open a socket and stay, nothing is kept.
 func (b *buckets) forgetFull(limit Limit, now time.Time) {
 	for range 2 {
 		front := b.order.Front()
-		if front == nil || now.Sub(front.Value.(*bucket).usedAt) < limit.Per {
+		if front == nil || front.Value.(*bucket).limiter.TokensAt(now) < float64(limit.Burst) {
 			return
 		}
 		b.forget(front)

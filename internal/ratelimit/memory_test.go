@@ -81,3 +81,16 @@ func TestABucketInUseOutlivesAFlood(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoHardlyUsesALimitIsForgotten: a crowd that opens sockets, one each, leaves no bucket each.
+func TestWhoHardlyUsesALimitIsForgotten(t *testing.T) {
+	c := newClock()
+	m := &ratelimit.Memory{Now: c.now}
+	for i := range 1000 {
+		c.advance(time.Millisecond)
+		m.Take(context.Background(), ratelimit.Session, strconv.Itoa(i))
+	}
+	if n := m.Len(ratelimit.Session); n > 110 { // a place comes back in a tenth of a second
+		t.Errorf("%d buckets are kept", n)
+	}
+}

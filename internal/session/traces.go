@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,7 +32,6 @@ type pendingTrace struct {
 // Bounds of the gathering.
 const (
 	SeenEvery    = 30 * time.Second
-	traceForget  = 10 * time.Minute
 	maxTraces    = 100_000 // sessions; further ones are dropped, and counted. From half on, what is written is forgotten
 	traceBatch   = 2_000
 	traceTimeout = 5 * time.Second
@@ -142,15 +142,19 @@ func (t *Traces) flush(ctx context.Context, all bool) {
 func (t *Traces) due(all bool) []Trace {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now, was := t.now(), len(t.pending)
 	var out []Trace
 	for id, p := range t.pending {
+		rested := now.Sub(p.written) >= SeenEvery
 		switch {
-		case p.dirty && (all || p.urgent || now.Sub(p.written) >= SeenEvery):
+		case p.dirty && (all || p.urgent || rested):
 			out = append(out, p.Trace)
-		case !p.dirty && (now.Sub(p.written) > traceForget || len(t.pending) > maxTraces/2):
+		case !p.dirty && (rested || len(t.pending) > maxTraces/2): // what it says stands in the record
 			delete(t.pending, id)
 		}
+	}
+	if len(t.pending) < was/2 { // a map keeps the room of all that it ever held
+		t.pending = maps.Collect(maps.All(t.pending))
 	}
 	return out
 }

@@ -197,6 +197,25 @@ func TestOverlayShowsWhatIsNotWrittenYet(t *testing.T) {
 	})
 }
 
+// TestTracesAreForgottenOnceTheRecordHasThem: a socket that does nothing leaves nothing in memory, and whatever a reader
+// of the record had in hand when it was written is not contradicted.
+func TestTracesAreForgottenOnceTheRecordHasThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w written
+		traces, stop := gather(t, &w)
+		defer stop()
+		traces.Add(session.Trace{SessionID: "ses_a", LastSeenAt: time.Now(), Acked: 2, Online: true, OnlineSeq: 7})
+		pass(session.SeenEvery)
+		if traces.Acked("ses_a") != 2 {
+			t.Error("forgotten as soon as it was written")
+		}
+		pass(2 * tick)
+		if traces.Acked("ses_a") != 0 {
+			t.Error("remembered though the record has had it for long")
+		}
+	})
+}
+
 func TestThreat23_TracesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w written
