@@ -146,8 +146,12 @@ func (g *Gatehouse) fresh() time.Duration {
 	return min(g.follower.Age(), now.Sub(time.Unix(0, g.heard.Load())))
 }
 
-// send pushes a message to the user's sockets on all nodes, and says how many those were at the call.
+// send pushes a message to the user's sockets on all nodes, and says how many those were at the call. The message does
+// not wait for the count.
 func (g *Gatehouse) send(ctx context.Context, userID string, m wire.Message) (int, error) {
+	if err := (courier{g}).Send(ctx, hub.Delivery{UserID: userID, Message: m}); err != nil {
+		return 0, err
+	}
 	states, err := g.cluster.Presence(ctx, userID)
 	if err != nil && !errors.Is(err, cluster.ErrPartial) {
 		return 0, err
@@ -156,7 +160,7 @@ func (g *Gatehouse) send(ctx context.Context, userID string, m wire.Message) (in
 	for _, s := range states {
 		n += s.Connections
 	}
-	return n, courier{g}.Send(ctx, hub.Delivery{UserID: userID, Message: m})
+	return n, nil
 }
 
 // nodes are the running nodes, each with what it said of itself lately; this one as it is now.

@@ -26,12 +26,21 @@ type Ending struct {
 // End ends a session: one atomic step of its record, then the announcement, then the audit row. A session that has
 // ended stays as its first end left it; ended tells whether this call was it.
 func (s *Service) End(ctx context.Context, sessionID string, e Ending) (sess Session, ended bool, err error) {
-	return s.endIf(ctx, sessionID, e, func(Session) bool { return true })
+	sess, err = s.Store.Session(ctx, sessionID)
+	if err != nil {
+		return Session{}, false, fmt.Errorf("read session: %w", err)
+	}
+	return s.EndRead(ctx, sess, e)
+}
+
+// EndRead is End for somebody who has read the record. It is read again only if it was replaced since.
+func (s *Service) EndRead(ctx context.Context, sess Session, e Ending) (after Session, ended bool, err error) {
+	return s.endIf(ctx, sess, e, func(Session) bool { return true })
 }
 
 // endIf ends a session that, in the atomic step, is still due.
-func (s *Service) endIf(ctx context.Context, sessionID string, e Ending, due func(Session) bool) (sess Session, ended bool, err error) {
-	sess, err = s.change(ctx, sessionID, true, func(x *Session) error {
+func (s *Service) endIf(ctx context.Context, sess Session, e Ending, due func(Session) bool) (after Session, ended bool, err error) {
+	sess, err = s.changeRead(ctx, sess, true, func(x *Session) error {
 		if ended = !x.Ended() && due(*x); !ended {
 			return errUnchanged
 		}
@@ -72,7 +81,7 @@ func (s *Service) EndAll(ctx context.Context, userID, except string, e Ending) (
 	list = slices.DeleteFunc(list, func(x Session) bool { return x.ID == except })
 	ctx = context.WithoutCancel(ctx)
 	return endEach(list, func(x Session) (bool, error) {
-		_, ended, err := s.End(ctx, x.ID, e)
+		_, ended, err := s.EndRead(ctx, x, e)
 		return ended, err
 	})
 }
@@ -99,7 +108,7 @@ func (s *Service) Sweep(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find expired sessions: %w", err)
 	}
 	return endEach(due, func(x Session) (bool, error) {
-		_, ended, err := s.endIf(ctx, x.ID, expired, func(x Session) bool { return !s.Now().Before(x.End()) })
+		_, ended, err := s.endIf(ctx, x, expired, func(x Session) bool { return !s.Now().Before(x.End()) })
 		return ended, err
 	})
 }
@@ -126,7 +135,7 @@ func (s *Service) standing(ctx context.Context, sess Session) (account.User, err
 }
 
 func (s *Service) endAndRefuse(ctx context.Context, sess Session, e Ending) error {
-	after, _, err := s.End(ctx, sess.ID, e)
+	after, _, err := s.EndRead(ctx, sess, e)
 	if err != nil {
 		return err
 	}

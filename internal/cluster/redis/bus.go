@@ -153,6 +153,10 @@ func (c *Cluster) sendBatch(batch []letter) (lost int, err error) {
 }
 
 func (c *Cluster) post(ctx context.Context, pipe driver.Pipeliner, l letter) {
+	if l.user == "" && !c.clustered() {
+		pipe.Publish(ctx, c.names.hints(), l.message)
+		return
+	}
 	if l.user == "" {
 		hintScript.EvalSha(ctx, pipe, []string{c.names.leases()}, c.cfg.Prefix, l.message)
 		return

@@ -84,6 +84,12 @@ func (c *Cluster) servers(ctx context.Context, f func(context.Context, *driver.C
 	return errURL
 }
 
+// clustered tells whether there is more than one server to write to.
+func (c *Cluster) clustered() bool {
+	_, is := c.db.(*driver.ClusterClient)
+	return is
+}
+
 // hintServer is the server that takes the hints to all nodes: a probe is to go the same way.
 func (c *Cluster) hintServer(ctx context.Context) (driver.Cmdable, error) {
 	if db, ok := c.db.(*driver.ClusterClient); ok {

@@ -18,7 +18,7 @@ func run(t *testing.T, program string, args ...string) *exec.Cmd {
 }
 
 // client is a client of the test's own.
-func client(t *testing.T, url string) driver.UniversalClient {
+func client(t testing.TB, url string) driver.UniversalClient {
 	t.Helper()
 	db, err := connect(url)
 	if err != nil {

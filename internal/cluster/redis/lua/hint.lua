@@ -1,5 +1,5 @@
--- Publishes a hint to every node. It is a script only so that it has a key: a Redis Cluster then takes all hints at
--- one of its servers, and they keep their order.
+-- Publishes a hint to every node, in a Redis Cluster. It is a script only so that it has a key: the Cluster then takes
+-- all hints at one of its servers, and they keep their order.
 -- KEYS  1 the leases, not touched
 -- ARGV  1 prefix of the channels, 2 the message
 redis.call('PUBLISH', ARGV[1] .. ':hints', ARGV[2])
