@@ -3,12 +3,8 @@
 package token
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 )
@@ -43,7 +39,7 @@ type Claims struct {
 	SessionID  string    // sid
 	IssuedAt   time.Time // iat
 	Expires    time.Time // exp
-	Roles      []string  // roles
+	Roles      []string  // roles. Of what Verify returns, this list and AMR are shared: nobody may change them
 	AAL        int       // aal: 1 or 2
 	AMR        []string  // amr (RFC 8176)
 	AuthTime   time.Time // auth_time
@@ -52,11 +48,8 @@ type Claims struct {
 	Owes       string    // owes; left out when nothing is owed
 }
 
-// payload is the JSON form of Claims. The accessors of jwt.Claims are there for the library's sake only:
-// Keys.Verify checks the claims itself, because it needs the order of the answers and forms stricter than RFC 7519's.
-type payload struct{ Claims }
-
-type payloadJSON struct {
+// payload is the JSON form of Claims, as Sign writes it. What reads it is reader.
+type payload struct {
 	Issuer     string   `json:"iss"`
 	Audience   string   `json:"aud"`
 	Subject    string   `json:"sub"`
@@ -72,13 +65,13 @@ type payloadJSON struct {
 	Owes       string   `json:"owes,omitempty"`
 }
 
-func (p payload) MarshalJSON() ([]byte, error) {
-	return json.Marshal(payloadJSON{
-		Issuer: p.Issuer, Audience: p.Audience, Subject: p.Subject, SessionID: p.SessionID,
-		IssuedAt: p.IssuedAt.Unix(), Expires: p.Expires.Unix(), AuthTime: p.AuthTime.Unix(),
-		Roles: list(p.Roles), AMR: list(p.AMR), AAL: p.AAL,
-		Epoch: p.Epoch, Generation: p.Generation, Owes: p.Owes,
-	})
+func (c Claims) payload() payload {
+	return payload{
+		Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, SessionID: c.SessionID,
+		IssuedAt: c.IssuedAt.Unix(), Expires: c.Expires.Unix(), AuthTime: c.AuthTime.Unix(),
+		Roles: list(c.Roles), AMR: list(c.AMR), AAL: c.AAL,
+		Epoch: c.Epoch, Generation: c.Generation, Owes: c.Owes,
+	}
 }
 
 // list is never JSON's null.
@@ -87,76 +80,6 @@ func list(s []string) []string {
 		return []string{}
 	}
 	return s
-}
-
-// UnmarshalJSON takes every claim in its one form: none missing but owes, none twice, names in exact case, no null.
-// Claims it does not know are passed over, so that nodes of two versions understand each other.
-func (p *payload) UnmarshalJSON(data []byte) error {
-	m, err := members(data)
-	if err != nil {
-		return err
-	}
-	var j payloadJSON
-	err = errors.Join(
-		m.take("iss", &j.Issuer), m.take("aud", &j.Audience), m.take("sub", &j.Subject), m.take("sid", &j.SessionID),
-		m.take("iat", &j.IssuedAt), m.take("exp", &j.Expires), m.take("auth_time", &j.AuthTime),
-		m.take("roles", &j.Roles), m.take("amr", &j.AMR), m.take("aal", &j.AAL),
-		m.take("epoch", &j.Epoch), m.take("gen", &j.Generation),
-	)
-	if _, ok := m["owes"]; ok {
-		err = errors.Join(err, m.take("owes", &j.Owes))
-	}
-	if err != nil {
-		return err
-	}
-	p.Claims = Claims{
-		Issuer: j.Issuer, Audience: j.Audience, Subject: j.Subject, SessionID: j.SessionID,
-		IssuedAt: time.Unix(j.IssuedAt, 0).UTC(), Expires: time.Unix(j.Expires, 0).UTC(), AuthTime: time.Unix(j.AuthTime, 0).UTC(),
-		Roles: j.Roles, AAL: j.AAL, AMR: j.AMR, Epoch: j.Epoch, Generation: j.Generation, Owes: j.Owes,
-	}
-	return nil
-}
-
-var (
-	errClaims    = errors.New("claims are not one JSON object")
-	errDuplicate = errors.New("claim stands twice")
-)
-
-type object map[string]json.RawMessage
-
-// members reads one JSON object. encoding/json by itself would let the last of two equal names win, and match
-// names in any case: a second reader could then see another token.
-func members(data []byte) (object, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errClaims
-	}
-	m := make(object, 16)
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, errClaims
-		}
-		if _, ok := m[name]; ok {
-			return nil, errDuplicate
-		}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return nil, errClaims
-		}
-		m[name] = value
-	}
-	return m, nil
-}
-
-// take decodes one member. The error names the claim and never shows the value.
-func (m object) take(name string, into any) error {
-	value, ok := m[name]
-	if !ok || bytes.Equal(value, []byte("null")) || json.Unmarshal(value, into) != nil {
-		return errors.New("claim " + name + " is missing or of the wrong type")
-	}
-	return nil
 }
 
 // maxTime is the last second of the year 9999, beyond which RFC 3339 has no form.
@@ -182,12 +105,3 @@ func (c Claims) shape() error {
 }
 
 func inRange(t time.Time) bool { return t.Unix() > 0 && !t.After(maxTime) }
-
-func (p *payload) GetIssuer() (string, error)              { return p.Issuer, nil }
-func (p *payload) GetSubject() (string, error)             { return p.Subject, nil }
-func (p *payload) GetAudience() (jwt.ClaimStrings, error)  { return jwt.ClaimStrings{p.Audience}, nil }
-func (p *payload) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
-func (p *payload) GetIssuedAt() (*jwt.NumericDate, error)  { return jwt.NewNumericDate(p.IssuedAt), nil }
-func (p *payload) GetExpirationTime() (*jwt.NumericDate, error) {
-	return jwt.NewNumericDate(p.Expires), nil
-}

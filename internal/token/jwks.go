@@ -26,11 +26,11 @@ func ParseJWKS(data []byte, issuer string) (*Keys, error) {
 		if k.KeyType != "OKP" || k.Curve != "Ed25519" || k.ID == "" || err != nil || len(public) != ed25519.PublicKeySize {
 			continue
 		}
-		_, head, err := header(k.ID)
+		head, err := header(k.ID)
 		if err != nil {
 			return nil, err
 		}
-		keys.byHeader[head] = &key{kid: k.ID, header: head, public: public}
+		keys.byHeader[head] = &key{kid: k.ID, header: head, public: public, verifies: ed25519.PublicKey(public)}
 	}
 	if len(keys.byHeader) == 0 {
 		return nil, errors.New("the key set has no Ed25519 key")

@@ -35,23 +35,24 @@ type Keys struct {
 	current  *key
 	byHeader map[string]*key // by the encoded header that tokens of this key begin with
 	jwks     []byte
+	lists    lists
 }
 
 type key struct {
 	kid        string
 	header     string
 	public     ed25519.PublicKey
+	verifies   any                // public, as the library takes it
 	private    ed25519.PrivateKey // of the current key only
 	withdrawAt time.Time          // zero: not yet known
 }
 
 // header is the only one tokens of this key have: exactly alg, kid and typ (RFC 9068 section 2.1).
-// A token's header is compared with it whole before any part of the token is parsed, which leaves a forger no
-// algorithm, type, critical extension or key location to choose.
-func header(kid string) (map[string]any, string, error) {
-	h := map[string]any{"alg": jwt.SigningMethodEdDSA.Alg(), "kid": kid, "typ": "at+jwt"}
-	text, err := json.Marshal(h)
-	return h, base64.RawURLEncoding.EncodeToString(text), err
+// A token's header is compared with it whole and never parsed, which leaves a forger no algorithm, type, critical
+// extension or key location to choose.
+func header(kid string) (string, error) {
+	text, err := json.Marshal(map[string]string{"alg": jwt.SigningMethodEdDSA.Alg(), "kid": kid, "typ": "at+jwt"})
+	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
 // Sign makes an access token with the current key. It sets issuer and audience. A token that Verify would refuse
@@ -62,30 +63,24 @@ func (k *Keys) Sign(c Claims) (string, error) {
 	if err := c.shape(); err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
-	h, _, err := header(k.current.kid)
+	body, err := json.Marshal(c.payload())
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, &payload{c})
-	t.Header = h
-	text, err := t.SignedString(k.current.private)
+	text := append(make([]byte, 0, MaxLength), k.current.header...)
+	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), body)
+	signature, err := jwt.SigningMethodEdDSA.Sign(string(text), k.current.private)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
+	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), signature)
 	if len(text) > MaxLength {
 		return "", fmt.Errorf("sign access token: %d bytes are more than %d", len(text), MaxLength)
 	}
-	return text, nil
+	return string(text), nil
 }
 
 func whole(t time.Time) time.Time { return time.Unix(t.Unix(), 0).UTC() }
-
-// The claims are checked by Verify itself, see payload.
-var parser = jwt.NewParser(
-	jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
-	jwt.WithStrictDecoding(),
-	jwt.WithoutClaimsValidation(),
-)
 
 // Verify checks an access token at the time now. Its errors are fault.ErrInvalidToken, and fault.ErrTokenExpired,
 // then together with the claims, which are genuine: a caller who knows of revocations looks at those first, because
@@ -101,50 +96,64 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 	return c, nil
 }
 
-// verify checks everything but expiry. Its errors show no part of the token.
+// verify checks everything but expiry: the header, then the signature, and only of what was signed the claims. Its
+// errors show no part of the token.
 func (k *Keys) verify(raw string, now time.Time) (Claims, error) {
 	key, err := k.find(raw, now)
 	if err != nil {
 		return Claims{}, err
 	}
-	var p payload
-	if _, err := parser.ParseWithClaims(raw, &p, func(*jwt.Token) (any, error) { return key.public, nil }); err != nil {
-		return Claims{}, errors.New("malformed, or signature does not match")
+	var space [ed25519.SignatureSize]byte
+	dot := strings.LastIndexByte(raw, '.')
+	signature, ok := decode(space[:0], raw[dot+1:])
+	if !ok || jwt.SigningMethodEdDSA.Verify(raw[:dot], signature, key.verifies) != nil {
+		return Claims{}, errSignature
+	}
+	body, ok := decode(nil, raw[len(key.header)+1:dot])
+	if !ok {
+		return Claims{}, errSignature
+	}
+	c, err := k.read(body)
+	if err != nil {
+		return Claims{}, err
 	}
 	switch {
-	case p.Issuer != k.issuer:
+	case c.Issuer != k.issuer:
 		return Claims{}, errors.New("foreign issuer")
-	case p.Audience != Audience:
+	case c.Audience != Audience:
 		return Claims{}, errors.New("foreign audience")
-	case p.IssuedAt.After(now.Add(Leeway)):
+	case c.IssuedAt.After(now.Add(Leeway)):
 		return Claims{}, errors.New("issued in the future")
 	}
-	return p.Claims, p.shape()
+	return c, c.shape()
 }
 
-// find chooses the key by the whole header. It also looks at the alphabet, because encoding/base64 skips line ends.
+var errSignature = errors.New("malformed, or signature does not match")
+
+// decode appends what the one canonical spelling of unpadded base64url stands for. The decoder alone would skip line
+// ends.
+func decode(to []byte, text string) ([]byte, bool) {
+	to, err := base64.RawURLEncoding.Strict().AppendDecode(to, []byte(text))
+	return to, err == nil && base64.RawURLEncoding.EncodedLen(len(to)) == len(text)
+}
+
+// find chooses the key by the whole header.
 func (k *Keys) find(raw string, now time.Time) (*key, error) {
 	if len(raw) > MaxLength {
 		return nil, errors.New("too long")
-	}
-	if strings.Count(raw, ".") != 2 || strings.ContainsFunc(raw, notBase64URLOrDot) {
-		return nil, errors.New("not three parts of base64url")
 	}
 	head, _, _ := strings.Cut(raw, ".")
 	key, ok := k.byHeader[head]
 	if !ok {
 		return nil, errors.New("not the header of a known key")
 	}
+	if strings.Count(raw, ".") != 2 {
+		return nil, errors.New("not three parts")
+	}
 	if !key.withdrawAt.IsZero() && !now.Before(key.withdrawAt) {
 		return nil, errors.New("key is withdrawn")
 	}
 	return key, nil
-}
-
-func notBase64URLOrDot(r rune) bool { return r != '.' && !isBase64URL(r) }
-
-func isBase64URL(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
 }
 
 // JWKS is the key set as published (RFC 7517, RFC 8037): every key that verifies, and the next one, so that

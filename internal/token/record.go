@@ -138,8 +138,8 @@ func openKey(r KeyRecord, box *seal.Box) (*key, error) {
 	if subtle.ConstantTimeCompare(public, r.Public) != 1 {
 		return nil, errors.New("public key does not belong to the private one")
 	}
-	_, head, err := header(r.Kid)
-	k := &key{kid: r.Kid, header: head, public: public}
+	head, err := header(r.Kid)
+	k := &key{kid: r.Kid, header: head, public: public, verifies: public}
 	switch r.State {
 	case Current:
 		k.private = private
