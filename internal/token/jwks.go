@@ -30,7 +30,7 @@ func ParseJWKS(data []byte, issuer string) (*Keys, error) {
 		if err != nil {
 			return nil, err
 		}
-		keys.byHeader[head] = &key{kid: k.ID, header: head, public: public, verifies: ed25519.PublicKey(public)}
+		keys.byHeader[head] = &key{kid: k.ID, header: head, public: public, verifier: newVerifier(public)}
 	}
 	if len(keys.byHeader) == 0 {
 		return nil, errors.New("the key set has no Ed25519 key")

@@ -139,7 +139,7 @@ func openKey(r KeyRecord, box *seal.Box) (*key, error) {
 		return nil, errors.New("public key does not belong to the private one")
 	}
 	head, err := header(r.Kid)
-	k := &key{kid: r.Kid, header: head, public: public, verifies: public}
+	k := &key{kid: r.Kid, header: head, public: public, verifier: newVerifier(public)}
 	switch r.State {
 	case Current:
 		k.private = private

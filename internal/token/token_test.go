@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
@@ -73,6 +75,17 @@ func TestSignedClaimsComeBack(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TestTokensAreGoodElsewhere: a library that shares nothing with this package takes them.
+func TestTokensAreGoodElsewhere(t *testing.T) {
+	keys, c := testKeys(t), claims()
+	_, err := jwt.Parse(mustSign(t, keys, c), func(*jwt.Token) (any, error) { return keys.current.public, nil },
+		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithIssuer(conf.Issuer), jwt.WithAudience(Audience), jwt.WithSubject(c.Subject), jwt.WithTimeFunc(func() time.Time { return start }))
+	if err != nil {
+		t.Error(err)
 	}
 }
 
