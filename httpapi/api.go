@@ -137,12 +137,18 @@ func New(cfg Config) *API {
 	a.serviceRoutes()
 	settle(a.huma.OpenAPI().Components.Schemas)
 	a.pageRoutes()
-	a.mux.Method(http.MethodGet, "/ws", cfg.Socket)
+	a.mux.Method(http.MethodGet, socketPath, cfg.Socket)
 	return a
 }
 
 // ServeHTTP serves the API, the sockets and the pages.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isHandshake(r) {
+		a.socket(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
 
 // OpenAPI is the description of the API (OpenAPI 3.1), as /openapi.json serves it.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
@@ -150,30 +156,43 @@ func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
 // recover turns a panic into an answer and a line in the log.
 func (a *API) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch p := recover(); {
-			case p == http.ErrAbortHandler:
-				panic(p)
-			case p != nil:
-				a.log.Error("panic", "request", trailOf(r.Context()).id, "method", known(r.Method), "route", routeOf(r), "panic", p)
-				write(w, internal)
-			}
-		}()
+		defer func() { a.panicked(w, r, trailOf(r.Context()).id, routeOf(r), recover()) }()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// panicked answers what a handler panicked with, if it did. What says that the answer is to be cut goes on.
+func (a *API) panicked(w http.ResponseWriter, r *http.Request, request, route string, p any) {
+	switch {
+	case p == http.ErrAbortHandler:
+		panic(p)
+	case p != nil:
+		a.log.Error("panic", "request", request, "method", known(r.Method), "route", route, "panic", p)
+		write(w, internal)
+	}
 }
 
 // headers are on every answer; what the API says is for nobody's cache.
 func (a *API) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		a.protect(w.Header())
 		if isAPI(r.URL.Path) {
-			h.Set("Cache-Control", "no-store")
+			w.Header().Set("Cache-Control", "no-store")
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Values of headers that all answers share; the header of an answer is replaced or added to, never changed in place.
+var (
+	nosniff    = []string{"nosniff"}
+	noReferrer = []string{"no-referrer"}
+	varyOrigin = []string{"Origin"}
+)
+
+func (a *API) protect(h http.Header) {
+	h["X-Content-Type-Options"] = nosniff
+	h["Referrer-Policy"] = noReferrer
 }
 
 // methodNotAllowed says which methods there are (RFC 9110 section 15.5.6).

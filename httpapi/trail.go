@@ -37,11 +37,17 @@ func trailOf(ctx context.Context) *trail {
 	return &trail{header: http.Header{}}
 }
 
+// traced tells whether the request has a trail already.
+func traced(ctx context.Context) bool {
+	_, is := ctx.Value(trailKey{}).(*trail)
+	return is
+}
+
 // trace gives a request its id and, when it is answered, its line in the log and its place in the metrics. Of the
 // request itself that says only what cannot hold a secret: never its path or query.
 func (a *API) trace(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, traced := r.Context().Value(trailKey{}).(*trail); traced {
+		if traced(r.Context()) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -50,13 +56,13 @@ func (a *API) trace(next http.Handler) http.Handler {
 		t.header.Set(requestID, t.id)
 		seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		r = r.WithContext(context.WithValue(r.Context(), trailKey{}, t))
-		defer func() { a.answered(r, t, cmp.Or(seen.Status(), http.StatusOK), time.Since(began)) }()
+		defer func() { a.answered(r, t, routeOf(r), cmp.Or(seen.Status(), http.StatusOK), time.Since(began)) }()
 		next.ServeHTTP(seen, r)
 	})
 }
 
-func (a *API) answered(r *http.Request, t *trail, status int, took time.Duration) {
-	method, route := known(r.Method), routeOf(r)
+func (a *API) answered(r *http.Request, t *trail, route string, status int, took time.Duration) {
+	method := known(r.Method)
 	if a.cfg.Served != nil {
 		a.cfg.Served(method, route, status, took)
 	}
@@ -82,7 +88,7 @@ func (a *API) answered(r *http.Request, t *trail, status int, took time.Duration
 
 // requestID is the id that a trusted proxy gave the request, if it looks like one, or a new one.
 func (a *API) requestID(r *http.Request) string {
-	if given := r.Header.Get(requestID); a.cfg.Addresses.Proxied(r) && sane(given) {
+	if given := r.Header.Get(requestID); given != "" && a.cfg.Addresses.Proxied(r) && sane(given) {
 		return given
 	}
 	return id.New(id.Request)

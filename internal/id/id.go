@@ -27,7 +27,13 @@ const (
 const Length = ulid.EncodedSize
 
 // New is a fresh id with the prefix. Ids of one process ascend, also within a millisecond.
-func New(prefix string) string { return prefix + ulid.Make().String() }
+func New(prefix string) string { return text(prefix, ulid.Make()) }
+
+func text(prefix string, u ulid.ULID) string {
+	var b [Length]byte
+	_ = u.MarshalTextTo(b[:]) // fails only without room
+	return prefix + string(b[:])
+}
 
 // Is tells whether text has the shape of an id with the prefix.
 func Is(prefix, text string) bool {
@@ -45,5 +51,5 @@ func Derived(prefix string, at time.Time, fact string) string {
 	var u ulid.ULID
 	_ = u.SetTime(ulid.Timestamp(at)) // fails only after the year 10889
 	copy(u[6:], sum[:10])
-	return prefix + u.String()
+	return text(prefix, u)
 }
