@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,10 @@ var plan = map[string]string{
 		"internal/cluster/local internal/cluster/redis internal/config internal/events internal/factor internal/fault internal/geo internal/hints " +
 		"internal/id internal/location internal/mail internal/oauth internal/outbox internal/presence internal/ratelimit " +
 		"internal/revocation internal/rules internal/servicekey internal/session internal/signin internal/webhook internal/words web",
-	"bench": ". client hub/wire internal/config internal/id internal/rules internal/session",
+	// What measures from outside, as any other client would.
+	"bench":       "",
+	"bench/load":  "",
+	"bench/peers": "bench/load",
 
 	// The surfaces. They do not know each other: what a call changes, the rules announce, and the root brings to the hub.
 	"httpapi": "hub/wire internal/access internal/account internal/audit internal/clientaddr internal/device " +
@@ -114,13 +118,13 @@ const records = "internal/account internal/audit internal/fault internal/grant i
 // rooms are the only packages that may know a technology, by the beginning of its import path: so the rules know no
 // HTTP, WebSocket, SQL, MongoDB or Redis.
 var rooms = map[string]string{
-	"net/http":                               "cmd/gatehouse . bench httpapi hub client client/verify web internal/clientaddr internal/doctor internal/oauth internal/webhook",
+	"net/http":                               "cmd/gatehouse . bench bench/load bench/peers httpapi hub client client/verify web internal/clientaddr internal/doctor internal/oauth internal/webhook",
 	"github.com/go-chi/":                     "httpapi",
 	"github.com/danielgtaylor/huma/":         "httpapi",
 	"github.com/coder/websocket":             "hub client bench",
 	"database/sql":                           "internal/store/sqlite",
 	"modernc.org/sqlite":                     "internal/store/sqlite",
-	"go.mongodb.org/":                        "internal/store/mongo internal/servertest",
+	"go.mongodb.org/":                        "internal/store/mongo internal/servertest bench/peers",
 	"github.com/redis/":                      "internal/cluster/redis",
 	"github.com/prometheus/":                 ".",
 	"filippo.io/edwards25519":                "internal/token",
@@ -261,9 +265,12 @@ func tree(t *testing.T) map[string][]string {
 	return packages
 }
 
-// skipped leaves out directories that the go tool ignores, and what npm installs.
+// skipped leaves out directories that the go tool ignores, modules of their own, and what npm installs.
 func skipped(name string) error {
 	base := filepath.Base(name)
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); name != "." && err == nil {
+		return fs.SkipDir
+	}
 	if name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_")) || base == "testdata" || base == "node_modules" {
 		return fs.SkipDir
 	}

@@ -10,10 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
@@ -145,31 +145,11 @@ func (s *site) admin() string {
 // spread does n things with all workers and returns how long that took.
 func spread(b *testing.B, n int, do func(worker, i int) error) time.Duration {
 	b.Helper()
-	next := make(chan int, n)
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	errs := make(chan error, workers)
-	var all sync.WaitGroup
 	began := time.Now()
-	for worker := range workers {
-		all.Go(func() {
-			for i := range next {
-				if err := do(worker, i); err != nil {
-					errs <- err
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	took := time.Since(began)
-	close(errs)
-	for err := range errs {
+	if err := load.Spread(n, workers, do); err != nil {
 		b.Fatal(err)
 	}
-	return took
+	return time.Since(began)
 }
 
 // percentiles reports the median and the 99th percentile in milliseconds.

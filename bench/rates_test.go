@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/servertest"
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 )
 
 // BenchmarkHandshake opens sockets with access tokens, from the first packet to the welcome, and cuts them.
@@ -17,7 +17,7 @@ func BenchmarkHandshake(b *testing.B) {
 	const sessions, handshakes = 1000, 10_000
 	s, tokens := open(b, sessions, 1)
 	took := spread(b, handshakes, func(_, i int) error {
-		k, err := servertest.Dial(s.URL, tokens[i%sessions].AccessToken)
+		k, err := load.Dial(load.Gatehouse, s.URL, tokens[i%sessions].AccessToken)
 		if err == nil {
 			k.Cut()
 		}
@@ -54,7 +54,7 @@ func BenchmarkKick(b *testing.B) {
 	percentiles(b, took)
 }
 
-func kick(b *testing.B, s *site, token string, victim seeded, k *servertest.Socket) time.Duration {
+func kick(b *testing.B, s *site, token string, victim seeded, k *load.Socket) time.Duration {
 	b.Helper()
 	var code int
 	var at time.Time
@@ -89,7 +89,7 @@ func BenchmarkMessage(b *testing.B) {
 	percentiles(b, took)
 }
 
-func deliver(b *testing.B, s *site, token, userID string, sockets []*servertest.Socket) time.Duration {
+func deliver(b *testing.B, s *site, token, userID string, sockets []*load.Socket) time.Duration {
 	b.Helper()
 	errs := make([]error, len(sockets))
 	var heard sync.WaitGroup

@@ -3,23 +3,20 @@ package bench
 import (
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/internal/servertest"
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 )
 
 // dialAll opens a socket for each session.
-func dialAll(b *testing.B, s *site, sessions []seeded) []*servertest.Socket {
+func dialAll(b *testing.B, s *site, sessions []seeded) []*load.Socket {
 	b.Helper()
-	sockets := make([]*servertest.Socket, len(sessions))
-	b.Cleanup(func() {
-		for _, k := range sockets {
-			if k != nil {
-				k.Cut()
-			}
-		}
-	})
-	spread(b, len(sessions), func(_, i int) (err error) {
-		sockets[i], err = servertest.Dial(s.URL, sessions[i].AccessToken)
-		return err
-	})
+	wants := make([]load.Want, len(sessions))
+	for i, x := range sessions {
+		wants[i] = load.Want{URL: s.URL, Token: x.AccessToken}
+	}
+	sockets, err := load.DialAll(load.Gatehouse, wants, workers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { load.CutAll(sockets) })
 	return sockets
 }

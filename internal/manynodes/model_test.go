@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/gatehouse-dev/gatehouse/internal/servertest"
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 )
 
 // model is what should be.
 type model struct {
-	mu                          sync.Mutex                      // guards the following
-	gone                        map[string]bool                 // sessions that ended
-	open                        map[string][]*servertest.Socket // by session
+	mu                          sync.Mutex                // guards the following
+	gone                        map[string]bool           // sessions that ended
+	open                        map[string][]*load.Socket // by session
 	connects, disconnects, ends int
 }
 
@@ -35,7 +35,7 @@ func (m *model) step(t *testing.T, r *rand.Rand, n []*node, admin string, d seed
 		m.gone[d.SessionID], m.ends = true, m.ends+1
 		m.mu.Unlock()
 	case roll < 500 && open < 3:
-		k, err := servertest.Dial(n[r.IntN(len(n))].URL, d.AccessToken)
+		k, err := load.Dial(load.Gatehouse, n[r.IntN(len(n))].URL, d.AccessToken)
 		if err != nil {
 			t.Errorf("a live session is not let in: %v", err)
 			return

@@ -9,6 +9,7 @@ import (
 
 	driver "github.com/redis/go-redis/v9"
 
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 	"github.com/gatehouse-dev/gatehouse/client"
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/servertest"
@@ -17,25 +18,8 @@ import (
 // spread runs f for 0 to n-1, sixteen at a time.
 func spread(t *testing.T, n int, f func(i int) error) {
 	t.Helper()
-	next := make(chan int)
-	errs := make(chan error, n)
-	var work sync.WaitGroup
-	for range 16 {
-		work.Go(func() {
-			for i := range next {
-				if err := f(i); err != nil {
-					errs <- err
-				}
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	work.Wait()
-	if len(errs) > 0 {
-		t.Fatalf("%d of %d failed, such as: %v", len(errs), n, <-errs)
+	if err := load.Spread(n, 16, func(_, i int) error { return f(i) }); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -56,7 +40,7 @@ func TestIdleSocketsCostRedisNothing(t *testing.T) {
 	n := s.nodes(2)
 	x := s.seed(sockets, 1)
 	spread(t, sockets, func(i int) error {
-		k, err := servertest.Dial(n[i%2].URL, x[i].AccessToken)
+		k, err := load.Dial(load.Gatehouse, n[i%2].URL, x[i].AccessToken)
 		if err == nil {
 			t.Cleanup(k.Cut)
 			go k.Closed() // answers pings until it is cut
@@ -185,7 +169,7 @@ func TestChurn(t *testing.T) {
 	if testing.Short() {
 		deadline = time.Now().Add(length / 6)
 	}
-	m := &model{gone: map[string]bool{}, open: map[string][]*servertest.Socket{}}
+	m := &model{gone: map[string]bool{}, open: map[string][]*load.Socket{}}
 	var work sync.WaitGroup
 	for w := range 16 {
 		work.Go(func() {

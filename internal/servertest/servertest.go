@@ -1,5 +1,5 @@
 // Package servertest is the outside world of tests and benchmarks: the gatehouse binary as a process that can be
-// killed and whose memory is its own, a redis-server, a MongoDB, a proxy that cuts a way, and a lean socket.
+// killed and whose memory is its own, a redis-server, a MongoDB and a proxy that cuts a way. Its sockets are those of bench/load.
 package servertest
 
 import (
