@@ -1,7 +1,7 @@
 # What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
 
 .DEFAULT_GOAL := build
-.PHONY: run build geo app test test-web fuzz check bench fmt lint
+.PHONY: run build geo app test test-web fuzz check bench bench-peers fmt lint
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -45,6 +45,11 @@ check:
 # Numbers: handshakes, memory of idle sockets, latency of a kick, refreshes.
 bench:
 	go test -run '^$$' -bench . -timeout 20m ./bench
+
+# Gatehouse beside Centrifugo and Socket.IO: the same work, by the same client, in one run of some 25 minutes. ARGS are
+# flags, such as: make bench-peers ARGS='-only memory,handshake -runs 1'.
+bench-peers:
+	go run ./bench/peers $(ARGS)
 
 fmt:
 	gofmt -w $(GOFILES)

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// results are the figures of all repetitions, by contender and row.
+type results map[string]map[string][]float64
+
+func (r results) add(contender string, f figures) {
+	if r[contender] == nil {
+		r[contender] = map[string][]float64{}
+	}
+	for name, v := range f {
+		r[contender][name] = append(r[contender][name], v)
+	}
+}
+
+// median is that of a row, if there is any figure.
+func (r results) median(contender, name string) (float64, bool) {
+	all := slices.Sorted(slices.Values(r[contender][name]))
+	if len(all) == 0 {
+		return 0, false
+	}
+	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2, true
+}
+
+// The names of the contenders, as flags and columns have them.
+const (
+	nameGatehouse  = "gatehouse"
+	nameSQLite     = "gatehouse-sqlite"
+	nameCentrifugo = "centrifugo"
+	nameSocketIO   = "socketio"
+)
+
+// write prints the table.
+func (r results) write(w io.Writer) {
+	fmt.Fprintln(w, "| | Gatehouse | Centrifugo | Socket.IO | Gatehouse / Centrifugo | Gatehouse / Socket.IO | bar | held | Gatehouse on SQLite |")
+	fmt.Fprintln(w, "|---|--:|--:|--:|--:|--:|---|---|--:|")
+	for _, row := range rows {
+		if line, any := r.line(row); any {
+			fmt.Fprintln(w, line)
+		}
+	}
+}
+
+func (r results) line(row row) (string, bool) {
+	cell := func(contender string) string {
+		return number(r.median(contender, row.name)) + r.spread(contender, row.name)
+	}
+	bar, held := r.judge(row)
+	cells := []string{
+		row.text + ", " + row.unit, cell(nameGatehouse), cell(nameCentrifugo), cell(nameSocketIO),
+		r.ratio(row.name, nameCentrifugo), r.ratio(row.name, nameSocketIO), bar, held, cell(nameSQLite),
+	}
+	any := slices.ContainsFunc(cells[1:], func(c string) bool { return c != nothing })
+	return "| " + strings.Join(cells, " | ") + " |", any && cells[1]+cells[2]+cells[3]+cells[8] != strings.Repeat(nothing, 4)
+}
+
+const nothing = "–"
+
+// number is a figure with about three digits.
+func number(v float64, ok bool) string {
+	switch {
+	case !ok:
+		return nothing
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 1:
+		return fmt.Sprintf("%.2f", v)
+	default:
+		return fmt.Sprintf("%.3f", v)
+	}
+}
+
+// spread is the least and the most of several figures.
+func (r results) spread(contender, name string) string {
+	all := r[contender][name]
+	if len(all) < 2 {
+		return ""
+	}
+	return " (" + number(slices.Min(all), true) + "–" + number(slices.Max(all), true) + ")"
+}
+
+// ratio is Gatehouse's figure by that of a peer.
+func (r results) ratio(name, peer string) string {
+	own, ok := r.median(nameGatehouse, name)
+	theirs, ok2 := r.median(peer, name)
+	if !ok || !ok2 || theirs == 0 {
+		return nothing
+	}
+	return fmt.Sprintf("%.2f", own/theirs)
+}
+
+// judge says what the bar is, and whether Gatehouse holds it.
+func (r results) judge(row row) (bar, held string) {
+	own, ok := r.median(nameGatehouse, row.name)
+	best, ok2 := r.best(row)
+	if !ok || !ok2 || row.bar == 0 {
+		return nothing, nothing
+	}
+	limit := best * row.bar
+	if row.more {
+		return "≥ " + number(limit, true), yes(own >= limit)
+	}
+	return "≤ " + number(limit, true), yes(own <= limit)
+}
+
+// best is the better figure of the peers.
+func (r results) best(row row) (best float64, any bool) {
+	for _, peer := range []string{nameCentrifugo, nameSocketIO} {
+		v, ok := r.median(peer, row.name)
+		if ok && (!any || v > best == row.more) {
+			best, any = v, true
+		}
+	}
+	return best, any
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "**no**"
+}
