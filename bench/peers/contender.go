@@ -11,8 +11,8 @@ import (
 
 // contender is a server under comparison.
 type contender interface {
-	// Build makes what will be run. It is called once, before anything is measured.
-	Build(ctx context.Context) error
+	// Build makes what will be run, and says what that is. It is called once, before anything is measured.
+	Build(ctx context.Context) (what string, err error)
 
 	// Open starts a site with so many nodes, on a Redis of its own, for so many users with so many devices each. It
 	// returns when every node serves and knows the others.
@@ -109,6 +109,16 @@ func (s *site) served() (seconds float64, err error) {
 		err = errors.Join(err, e)
 	}
 	return seconds, err
+}
+
+// resident is the memory of the nodes together, in bytes.
+func (s *site) resident() (all float64, err error) {
+	for _, n := range s.nodes {
+		bytes, e := n.resident()
+		all += bytes
+		err = errors.Join(err, e)
+	}
+	return all, err
 }
 
 // at is a choice of nodes that is always the same.

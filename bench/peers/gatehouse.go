@@ -25,19 +25,30 @@ type gatehouse struct {
 	bin   string
 }
 
-func (g *gatehouse) Build(ctx context.Context) error {
+func (g *gatehouse) Build(ctx context.Context) (string, error) {
 	g.bin = filepath.Join(g.dir, "gatehouse")
-	return build(ctx, ".", g.bin, "github.com/gatehouse-dev/gatehouse/cmd/gatehouse")
+	err := build(ctx, ".", g.bin, "github.com/gatehouse-dev/gatehouse/cmd/gatehouse")
+	if g.mongo == nil {
+		return "Gatehouse with SQLite is one node without Redis.", err
+	}
+	return "Gatehouse keeps its facts in " + g.mongo.kind + ".", err
 }
 
 // build compiles a program.
 func build(ctx context.Context, dir, bin, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, pkg)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	_, err := output(cmd)
+	return err
+}
+
+// output runs a command and returns what it prints, in one line.
+func output(cmd *exec.Cmd) (string, error) {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
-	return nil
+	return strings.Join(strings.Fields(string(out)), " "), nil
 }
 
 // house is the settings of one site.

@@ -15,8 +15,8 @@ import (
 // other; then many at a steady rate, at the second one. It lasts from the call to the close frame.
 func kick(ctx context.Context, s *site, sc scale) (figures, error) {
 	f := figures{}
-	same, rest := s.devices[:sc.samples], s.devices[sc.samples:]
-	cross, rest := rest[:sc.samples], rest[sc.samples:]
+	each := warmCalls + sc.samples
+	same, cross, rest := s.devices[:each], s.devices[each:2*each], s.devices[2*each:]
 	return f, errors.Join(
 		kickEach(ctx, s, same, 0, f, "kick-same"),
 		kickEach(ctx, s, cross, 1, f, "kick-cross"),
@@ -27,11 +27,18 @@ func kick(ctx context.Context, s *site, sc scale) (figures, error) {
 // kickOneNode is the same with one node alone.
 func kickOneNode(ctx context.Context, s *site, sc scale) (figures, error) {
 	f := figures{}
+	each := warmCalls + sc.samples
 	return f, errors.Join(
-		kickEach(ctx, s, s.devices[:sc.samples], 0, f, "kick-one"),
-		kickSteadily(ctx, s, s.devices[sc.samples:], 0, sc.rate, f, "kick-one-open"),
+		kickEach(ctx, s, s.devices[:each], 0, f, "kick-one"),
+		kickSteadily(ctx, s, s.devices[each:], 0, sc.rate, f, "kick-one-open"),
 	)
 }
+
+// warmCalls and warmJoins come first and do not count.
+const (
+	warmCalls = 100
+	warmJoins = 10
+)
 
 // ending is the end of a socket, once it is seen.
 type ending struct {
@@ -79,7 +86,7 @@ func kickEach(ctx context.Context, s *site, devices []device, node int, f figure
 		}
 		took[i] = end.Sub(began)
 	}
-	f.percentiles(row, took)
+	f.percentiles(row, took[warmCalls:])
 	return nil
 }
 
@@ -165,7 +172,7 @@ func speak(ctx context.Context, s *site, devices []device, node, times int, f fi
 	if err := sleep(ctx, quiet); err != nil {
 		return err
 	}
-	took := make([]time.Duration, times)
+	took := make([]time.Duration, warmCalls+times)
 	for i := range took {
 		n := i % len(devices)
 		text := fmt.Sprintf("note-%d-%s", i, filler)
@@ -184,7 +191,7 @@ func speak(ctx context.Context, s *site, devices []device, node, times int, f fi
 		}
 		took[i] = at.Sub(began)
 	}
-	f.percentiles(row, took)
+	f.percentiles(row, took[warmCalls:])
 	return nil
 }
 
@@ -198,7 +205,7 @@ const watchers = 9
 // its first packet, of the end since it was cut. The nine are on both nodes, the tenth on the first.
 func join(ctx context.Context, s *site, sc scale) (figures, error) {
 	var joins, leaves []time.Duration
-	for i := range sc.joins {
+	for i := range warmJoins + sc.joins {
 		of := s.devices[i*(watchers+1) : (i+1)*(watchers+1)]
 		joined, left, err := comeAndGo(s, of[:watchers], of[watchers])
 		if err != nil {
@@ -210,8 +217,8 @@ func join(ctx context.Context, s *site, sc scale) (figures, error) {
 		}
 	}
 	f := figures{}
-	f.percentiles("join", joins)
-	f.percentiles("leave", leaves)
+	f.percentiles("join", joins[warmJoins:])
+	f.percentiles("leave", leaves[warmJoins:])
 	return f, nil
 }
 

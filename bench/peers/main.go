@@ -46,6 +46,7 @@ func read(args []string) (*wishes, error) {
 	fs.IntVar(&w.runs, "runs", 3, "how often everything is repeated")
 	fs.StringVar(&w.out, "json", "", "`file` for all figures")
 	fs.IntVar(&w.sockets, "sockets", 19_000, "idle sockets whose memory is measured")
+	fs.IntVar(&w.over, "over", 1, "nodes that these are spread over")
 	fs.DurationVar(&w.settle, "settle", 45*time.Second, "how long they are left alone first")
 	fs.IntVar(&w.handshakes, "handshakes", 10_000, "handshakes")
 	fs.IntVar(&w.samples, "samples", 1000, "calls of which latencies are taken, one after the other")
@@ -104,11 +105,10 @@ func enter(ctx context.Context, dir string, m *mongoServer, asked string) (*fiel
 		return nil, nil, err
 	}
 	if m != nil {
-		notes = append(notes, "Gatehouse keeps its facts in "+m.kind+".")
 		add(nameGatehouse, 2, &gatehouse{dir: dir, mongo: m})
 		add(nameSQLite, 1, &gatehouse{dir: dir})
 	} else {
-		notes = append(notes, "There is no MongoDB: Gatehouse runs as one node on SQLite, and has no row with two nodes. Name one by GATEHOUSE_TEST_MONGODB_URI, or have mongod on PATH.")
+		notes = append(notes, noMongo)
 		add(nameGatehouse, 1, &gatehouse{dir: dir})
 	}
 	add(nameCentrifugo, 2, centrifugo(dir))
@@ -122,12 +122,16 @@ func enter(ctx context.Context, dir string, m *mongoServer, asked string) (*fiel
 	}
 	for _, name := range f.names {
 		fmt.Fprintln(os.Stderr, "build", name)
-		if err := f.by[name].Build(ctx); err != nil {
+		what, err := f.by[name].Build(ctx)
+		if err != nil {
 			return nil, nil, err
 		}
+		notes = append(notes, what)
 	}
 	return f, notes, nil
 }
+
+const noMongo = "There is no MongoDB: Gatehouse has no row with two nodes. GATEHOUSE_TEST_MONGODB_URI names one, or a mongod is on PATH."
 
 // lacks is the first of the programs that is not installed.
 func lacks(programs ...string) string {
@@ -194,7 +198,7 @@ func (f figures) String() string {
 
 // report prints the table with what a reader must know of it, and writes all figures to a file if that is wished.
 func report(out *os.File, w *wishes, f *field, r results, notes []string) error {
-	fmt.Fprintf(out, "\nMedians of %d runs (least–most), %s, %d processors, %s/%s.\n", w.runs, runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(out, "\nMedians of %d runs (least–most) on %d processors, %s.\n", w.runs, runtime.NumCPU(), runtime.Version())
 	for _, n := range notes {
 		fmt.Fprintln(out, n)
 	}

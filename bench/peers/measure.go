@@ -23,6 +23,7 @@ type figures map[string]float64
 // scale is how much is done.
 type scale struct {
 	sockets    int           // idle ones, where their memory is measured
+	over       int           // so many nodes
 	settle     time.Duration // until they are taken to be idle
 	handshakes int
 	samples    int // of a latency, one after the other
@@ -36,14 +37,14 @@ type scale struct {
 
 // measures are all of them. One that is for a single node also runs where there is no more.
 func measures(sc scale) []measure {
-	kicks := 2*sc.samples + sc.opened()
+	each := warmCalls + sc.samples
 	return []measure{
-		{"memory", size{1, sc.sockets, 1}, memory},
+		{"memory", size{sc.over, sc.sockets, 1}, memory},
 		{"handshake", size{1, warmHandshakes + sc.handshakes, 1}, handshake},
-		{"kick", size{2, kicks, 1}, kick},
-		{"kick-one-node", size{1, sc.samples + sc.opened(), 1}, kickOneNode},
+		{"kick", size{2, 2*each + sc.opened(), 1}, kick},
+		{"kick-one-node", size{1, each + sc.opened(), 1}, kickOneNode},
 		{"message", size{2, talkers, 1}, message},
-		{"join", size{2, sc.joins, watchers + 1}, join},
+		{"join", size{2, warmJoins + sc.joins, watchers + 1}, join},
 		{"idle", size{2, sc.idle, 1}, idle},
 		{"throughput", size{2, crowdUsers, crowdDevices}, throughput},
 	}
@@ -80,8 +81,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// memory is the resident memory that a server has more when there are many idle sockets, for each of them. It has had
-// sockets before, and these have been through a ping and its answer.
+// memory is the resident memory that servers have more when there are many idle sockets, for each of them. They have
+// had sockets before, and these have been through a ping and its answer. Nothing makes a server give memory back that
+// it keeps for later.
 func memory(ctx context.Context, s *site, sc scale) (figures, error) {
 	if err := warmUp(s, s.devices[:min(500, len(s.devices))]); err != nil {
 		return nil, err
@@ -89,16 +91,16 @@ func memory(ctx context.Context, s *site, sc scale) (figures, error) {
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return nil, err
 	}
-	before, err := s.nodes[0].resident()
+	before, err := s.resident()
 	if err != nil {
 		return nil, err
 	}
-	crowd, err := load.Gather(s.dialect, s.wants(s.devices, at(0)))
+	crowd, err := load.Gather(s.dialect, s.wants(s.devices, s.turns))
 	if err != nil {
 		return nil, err
 	}
 	err = sleep(ctx, sc.settle)
-	after, err2 := s.nodes[0].resident()
+	after, err2 := s.resident()
 	lost, err3 := crowd.Disperse()
 	if lost > 0 {
 		err3 = errors.Join(err3, fmt.Errorf("%d sockets were lost", lost))
@@ -165,7 +167,7 @@ func idle(ctx context.Context, s *site, sc scale) (figures, error) {
 }
 
 // settled is how long what follows on many handshakes may take.
-const settled = 10 * time.Second
+const settled = 5 * time.Second
 
 func (s *site) quietly(ctx context.Context, sc scale) (figures, error) {
 	if err := sleep(ctx, settled); err != nil {

@@ -22,19 +22,19 @@ import (
 // same calls as the others.
 type peer struct {
 	dialect      *load.Dialect
-	build        func(ctx context.Context) error
+	build        func(ctx context.Context) (what string, err error)
 	command      func() *exec.Cmd
 	joined, left func(device) []string
 }
 
-func (p *peer) Build(ctx context.Context) error { return p.build(ctx) }
+func (p *peer) Build(ctx context.Context) (string, error) { return p.build(ctx) }
 
 // centrifugo is a server made of Centrifugo's library.
 func centrifugo(dir string) *peer {
 	bin := filepath.Join(dir, "centrifuge")
 	return &peer{
 		dialect: load.Centrifugo,
-		build:   func(ctx context.Context) error { return build(ctx, sources("centrifuge"), bin, ".") },
+		build:   func(ctx context.Context) (string, error) { return compile(ctx, bin) },
 		command: func() *exec.Cmd { return exec.Command(bin) },
 		joined:  contains(`"join"`, `"%s"`),
 		left:    contains(`"leave"`, `"%s"`),
@@ -46,7 +46,7 @@ func socketIO(dir string) *peer {
 	home := filepath.Join(dir, "socketio")
 	return &peer{
 		dialect: load.SocketIO,
-		build:   func(ctx context.Context) error { return install(ctx, home) },
+		build:   func(ctx context.Context) (string, error) { return install(ctx, home) },
 		command: func() *exec.Cmd {
 			cmd := exec.Command("node", filepath.Join(home, "server.js"))
 			cmd.Env = append(os.Environ(), "NODE_ENV=production")
@@ -60,17 +60,34 @@ func socketIO(dir string) *peer {
 // sources is a folder beside this program's own.
 func sources(name string) string { return filepath.Join("bench", "peers", name) }
 
-// install copies the server and has npm install exactly what its lockfile names.
-func install(ctx context.Context, home string) error {
-	if err := os.CopyFS(home, os.DirFS(sources("socketio"))); err != nil {
-		return err
+// compile builds the server in its own module.
+func compile(ctx context.Context, bin string) (what string, err error) {
+	if err := build(ctx, sources("centrifuge"), bin, "."); err != nil {
+		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--prefix", home, "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return nil
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "github.com/centrifugal/centrifuge")
+	cmd.Dir = sources("centrifuge")
+	library, err := output(cmd)
+	return "Centrifugo is a server made of its library, " + library + ".", err
 }
+
+// install copies the server and has npm install exactly what its lockfile names.
+func install(ctx context.Context, home string) (what string, err error) {
+	if err := os.CopyFS(home, os.DirFS(sources("socketio"))); err != nil {
+		return "", err
+	}
+	if _, err := output(exec.CommandContext(ctx, "npm", "ci", "--prefix", home, "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error")); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "node", "-p", versions)
+	cmd.Dir = home
+	parts, err := output(cmd)
+	return "Socket.IO is " + parts + ".", err
+}
+
+// versions is a script that prints what the server is made of; it fails where the native add-on cannot be loaded.
+const versions = `require("bufferutil"); ["socket.io", "@socket.io/redis-adapter", "bufferutil"].map(
+	(name) => name + " " + require("./node_modules/" + name + "/package.json").version).join(", ") + ", node " + process.version`
 
 func (p *peer) Open(ctx context.Context, size size) (_ *site, err error) {
 	s := &site{

@@ -47,17 +47,19 @@ func (r results) write(w io.Writer) {
 	}
 }
 
-func (r results) line(row row) (string, bool) {
+// line is a row, if any contender has a figure for it.
+func (r results) line(row row) (line string, any bool) {
 	cell := func(contender string) string {
-		return number(r.median(contender, row.name)) + r.spread(contender, row.name)
+		v, ok := r.median(contender, row.name)
+		any = any || ok
+		return number(v, ok) + r.spread(contender, row.name)
 	}
 	bar, held := r.judge(row)
 	cells := []string{
 		row.text + ", " + row.unit, cell(nameGatehouse), cell(nameCentrifugo), cell(nameSocketIO),
 		r.ratio(row.name, nameCentrifugo), r.ratio(row.name, nameSocketIO), bar, held, cell(nameSQLite),
 	}
-	any := slices.ContainsFunc(cells[1:], func(c string) bool { return c != nothing })
-	return "| " + strings.Join(cells, " | ") + " |", any && cells[1]+cells[2]+cells[3]+cells[8] != strings.Repeat(nothing, 4)
+	return "| " + strings.Join(cells, " | ") + " |", any
 }
 
 const nothing = "–"
@@ -101,11 +103,14 @@ func (r results) ratio(name, peer string) string {
 func (r results) judge(row row) (bar, held string) {
 	own, ok := r.median(nameGatehouse, row.name)
 	best, ok2 := r.best(row)
-	if !ok || !ok2 || row.bar == 0 {
-		return nothing, nothing
+	limit := row.most
+	if row.times > 0 {
+		limit = best * row.times
 	}
-	limit := best * row.bar
-	if row.more {
+	switch {
+	case limit == 0 || !ok || !ok2 && row.times > 0:
+		return nothing, nothing
+	case row.more:
 		return "≥ " + number(limit, true), yes(own >= limit)
 	}
 	return "≤ " + number(limit, true), yes(own <= limit)
