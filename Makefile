@@ -1,7 +1,7 @@
 # What there is to do here. None of it is needed to build: `go build ./cmd/gatehouse` is enough.
 
 .DEFAULT_GOAL := build
-.PHONY: run build geo app test test-web fuzz check bench bench-peers fmt lint
+.PHONY: run build geo app test test-web fuzz check bench bench-peers peers fmt lint
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -40,13 +40,19 @@ fuzz:
 check:
 	@unformatted=$$(gofmt -l $(GOFILES)); test -z "$$unformatted" || { echo "not gofmt'd:" $$unformatted; exit 1; }
 	go mod tidy -diff
-	$(MAKE) lint test
+	$(MAKE) peers lint test
+
+# What is measured beside Gatehouse and is none of it: a module of its own, where that can be had, and a script.
+peers:
+	@cd bench/peers/centrifuge && if go mod download 2>/dev/null; then echo go vet ./... '#' in bench/peers/centrifuge; go vet ./... && go mod tidy -diff; \
+	else echo "bench/peers/centrifuge left out: its modules cannot be fetched"; fi
+	@if command -v node >/dev/null; then node --check bench/peers/socketio/server.js; fi
 
 # Numbers: handshakes, memory of idle sockets, latency of a kick, refreshes.
 bench:
 	go test -run '^$$' -bench . -timeout 20m ./bench
 
-# Gatehouse beside Centrifugo and Socket.IO: the same work, by the same client, in one run of some 25 minutes. ARGS are
+# Gatehouse beside Centrifugo and Socket.IO: the same work, by the same client, in one run of half an hour. ARGS are
 # flags, such as: make bench-peers ARGS='-only memory,handshake -runs 1'.
 bench-peers:
 	go run ./bench/peers $(ARGS)

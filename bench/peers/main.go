@@ -33,16 +33,36 @@ func main() {
 // wishes are the flags.
 type wishes struct {
 	scale
-	only, contenders string
+	only, contenders []string // empty: all
 	runs             int
 	out              string
 }
 
+// list is a flag of names by comma, of those that there are.
+func list(fs *flag.FlagSet, into *[]string, name, usage string, known []string) {
+	fs.Func(name, usage+", by comma: "+strings.Join(known, ", "), func(value string) error {
+		*into = strings.Split(value, ",")
+		for _, v := range *into {
+			if !slices.Contains(known, v) {
+				return fmt.Errorf("there is no %q", v)
+			}
+		}
+		return nil
+	})
+}
+
+// wanted tells whether a name is in the list, or the list is empty.
+func wanted(names []string, name string) bool { return len(names) == 0 || slices.Contains(names, name) }
+
 func read(args []string) (*wishes, error) {
 	w := &wishes{}
 	fs := flag.NewFlagSet("peers", flag.ContinueOnError)
-	fs.StringVar(&w.only, "only", "", "measure these alone, by comma: memory, handshake, kick, kick-one-node, message, join, idle, throughput")
-	fs.StringVar(&w.contenders, "contenders", "", "compare these alone, by comma: gatehouse, gatehouse-sqlite, centrifugo, socketio")
+	var known []string
+	for _, m := range measures(w.scale) {
+		known = append(known, m.name)
+	}
+	list(fs, &w.only, "only", "measure these alone", known)
+	list(fs, &w.contenders, "contenders", "compare these alone", contenders)
 	fs.IntVar(&w.runs, "runs", 3, "how often everything is repeated")
 	fs.StringVar(&w.out, "json", "", "`file` for all figures")
 	fs.IntVar(&w.sockets, "sockets", 19_000, "idle sockets whose memory is measured")
@@ -56,7 +76,22 @@ func read(args []string) (*wishes, error) {
 	fs.IntVar(&w.idle, "idle", 5000, "sockets that are idle on two nodes")
 	fs.DurationVar(&w.watch, "watch", 30*time.Second, "how long they are watched")
 	fs.DurationVar(&w.publish, "publish", 5*time.Second, "how long messages are sent as fast as may be")
-	return w, fs.Parse(args)
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q?", fs.Arg(0))
+	}
+	return w, w.check()
+}
+
+// check refuses sizes that give no figures.
+func (w *wishes) check() error {
+	least := min(w.runs, w.sockets, w.over, w.handshakes, w.samples, w.rate, w.opened(), w.joins, w.idle)
+	if least < 1 || min(w.settle, w.watch, w.publish) <= 0 {
+		return errors.New("all sizes must be above zero")
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string) error {
@@ -93,11 +128,11 @@ type field struct {
 }
 
 // enter builds the contenders that are asked for and can be had. Notes say who is missing, and why.
-func enter(ctx context.Context, dir string, m *mongoServer, asked string) (*field, []string, error) {
+func enter(ctx context.Context, dir string, m *mongoServer, asked []string) (*field, []string, error) {
 	f := &field{by: map[string]contender{}, nodes: map[string]int{}}
 	var notes []string
 	add := func(name string, nodes int, c contender) {
-		if asked == "" || slices.Contains(strings.Split(asked, ","), name) {
+		if wanted(asked, name) {
 			f.names, f.by[name], f.nodes[name] = append(f.names, name), c, nodes
 		}
 	}
@@ -118,7 +153,7 @@ func enter(ctx context.Context, dir string, m *mongoServer, asked string) (*fiel
 		notes = append(notes, "There is no "+missing+": Socket.IO is left out.")
 	}
 	if len(f.names) == 0 {
-		return nil, nil, fmt.Errorf("no contender is called %q", asked)
+		return nil, nil, errors.New(strings.Join(append(notes, "nobody is left to measure"), " "))
 	}
 	for _, name := range f.names {
 		fmt.Fprintln(os.Stderr, "build", name)
@@ -149,7 +184,7 @@ func (f *field) compete(ctx context.Context, w *wishes) (results, error) {
 	var failed error
 	for n := range w.runs {
 		for _, m := range measures(w.scale) {
-			if w.only != "" && !slices.Contains(strings.Split(w.only, ","), m.name) {
+			if !wanted(w.only, m.name) {
 				continue
 			}
 			for _, name := range f.names {

@@ -91,7 +91,7 @@ func (m *mongoServer) ask(ctx context.Context) error {
 		}
 		m.kind = "MongoDB " + info.Version
 		if info.Allocator == "" {
-			m.kind = "a stand-in for MongoDB " + info.Version + ", in memory and not MongoDB itself"
+			m.kind = "a stand-in for MongoDB " + info.Version + ", in memory: rows with kicks, which are written, say how fast that is, not MongoDB"
 		}
 		return nil
 	})

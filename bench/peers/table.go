@@ -36,6 +36,8 @@ const (
 	nameSocketIO   = "socketio"
 )
 
+var contenders = []string{nameGatehouse, nameSQLite, nameCentrifugo, nameSocketIO}
+
 // write prints the table.
 func (r results) write(w io.Writer) {
 	fmt.Fprintln(w, "| | Gatehouse | Centrifugo | Socket.IO | Gatehouse / Centrifugo | Gatehouse / Socket.IO | bar | held | Gatehouse on SQLite |")
