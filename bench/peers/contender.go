@@ -36,8 +36,9 @@ type site struct {
 	redis   *redisServer // nil where there is one node and no Redis
 	devices []device     // those of a user stand together
 
-	// Kick ends the sockets of a device for good, Message tells all devices of a user.
+	// Kick ends the sockets of a device for good, with the code Kicked. Message tells all devices of a user.
 	Kick    func(device) load.Request
+	Kicked  int
 	Message func(user, text string) load.Request
 
 	// Watch is the frame that asks for the list of devices, and Watching is in the answer; "" where a socket has it

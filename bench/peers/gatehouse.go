@@ -65,6 +65,7 @@ const (
 func (g *gatehouse) Open(ctx context.Context, size size) (_ *site, err error) {
 	s := &site{
 		dialect:  load.Gatehouse,
+		Kicked:   4502,
 		Watch:    `{"type":"subscribe","feed":"devices"}`,
 		Watching: `"devices.snapshot"`,
 		Joined:   contains(`"devices.changed"`, `"change":"online"`, `"id":"%s"`),

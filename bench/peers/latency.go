@@ -46,13 +46,16 @@ type ending struct {
 	err error
 }
 
-// endings reads each socket to its close frame.
-func endings(sockets []*load.Socket) []chan ending {
+// endings reads each socket to its close frame, which must be that of a kick.
+func (s *site) endings(sockets []*load.Socket) []chan ending {
 	all := make([]chan ending, len(sockets))
 	for i, k := range sockets {
 		all[i] = make(chan ending, 1)
 		go func() {
-			_, at, err := k.Closed()
+			code, at, err := k.Closed()
+			if err == nil && code != s.Kicked {
+				err = fmt.Errorf("closed with %d", code)
+			}
 			all[i] <- ending{at, err}
 		}()
 	}
@@ -65,7 +68,7 @@ func kickEach(ctx context.Context, s *site, devices []device, node int, f figure
 		return err
 	}
 	defer load.CutAll(sockets)
-	ends := endings(sockets)
+	ends := s.endings(sockets)
 	callers, err := s.callers(0, 1)
 	if err != nil {
 		return err
@@ -113,7 +116,7 @@ func kickSteadily(ctx context.Context, s *site, devices []device, node, rate int
 		return err
 	}
 	defer load.CutAll(sockets)
-	ends := endings(sockets)
+	ends := s.endings(sockets)
 	callers, err := s.callers(0, steadyCallers)
 	if err != nil {
 		return err

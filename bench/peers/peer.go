@@ -25,6 +25,7 @@ type peer struct {
 	build        func(ctx context.Context) (what string, err error)
 	command      func() *exec.Cmd
 	joined, left func(device) []string
+	kicked       int // the code with which sockets are closed
 }
 
 func (p *peer) Build(ctx context.Context) (string, error) { return p.build(ctx) }
@@ -38,6 +39,7 @@ func centrifugo(dir string) *peer {
 		command: func() *exec.Cmd { return exec.Command(bin) },
 		joined:  contains(`"join"`, `"%s"`),
 		left:    contains(`"leave"`, `"%s"`),
+		kicked:  3503,
 	}
 }
 
@@ -54,6 +56,7 @@ func socketIO(dir string) *peer {
 		},
 		joined: contains(`"join"`, `"%s"`),
 		left:   contains(`"leave"`, `"%s"`),
+		kicked: 1005, // none
 	}
 }
 
@@ -94,6 +97,7 @@ func (p *peer) Open(ctx context.Context, size size) (_ *site, err error) {
 		dialect: p.dialect,
 		Joined:  p.joined,
 		Left:    p.left,
+		Kicked:  p.kicked,
 		Kick: func(d device) load.Request {
 			return load.Request{Method: "POST", Path: "/kick?user=" + url.QueryEscape(d.user)}
 		},

@@ -15,6 +15,7 @@ type row struct {
 // rows are all lines, in the order in which they are printed.
 var rows = []row{
 	{"memory", "memory of an idle socket", "kB", false, 1, 0},
+	{"memory-before", "memory of the server before, which is taken off", "MB", false, 0, 0},
 	{"handshake-cpu", "processor time of 1,000 handshakes", "s", false, 1, 0},
 	{"handshake-rate", "handshakes", "/s", true, 1, 0},
 	{"kick-same-p50", "kick, same node, p50", "ms", false, 1, 0},
