@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
@@ -41,6 +42,7 @@ func (g *Gatehouse) start(ctx context.Context) error {
 	g.run(background, g.jobs().Run)
 	g.run(background, g.tellVisits)
 	g.run(background, func(ctx context.Context) error { return g.rules.Traces.Run(ctx, g.rules.FlushEvery()) })
+	g.run(background, func(ctx context.Context) error { return g.every(ctx, calmEvery, "memory", g.giveBack()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, purgeEvery, "purge", g.purge) })
 	return nil
@@ -89,6 +91,29 @@ func (g *Gatehouse) keepFence(ctx context.Context) error {
 			g.hub.CloseAll(wire.CloseRestart)
 			g.events.CloseAll()
 		}
+	}
+}
+
+// A storm is so many handshakes with no calm between, and calm is less than a tenth of that in calmEvery.
+const (
+	calmEvery = 10 * time.Second
+	storm     = 1000
+)
+
+// giveBack gives memory back to the system once a storm of handshakes is over. What they left behind would else stay
+// until sockets that are idle have made as much garbage again, which takes them minutes.
+func (g *Gatehouse) giveBack() func(context.Context) error {
+	var last, calm uint64 // handshakes at the last look, and at the last calm
+	return func(context.Context) error {
+		n := g.hub.Stats().Handshakes["ok"]
+		if n-last < storm/10 {
+			if n-calm >= storm {
+				debug.FreeOSMemory()
+			}
+			calm = n
+		}
+		last = n
+		return nil
 	}
 }
 

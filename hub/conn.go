@@ -104,14 +104,12 @@ func (c *conn) readable() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.final == nil { // behind it, whoever closes the socket reads
-		c.hub.work.Add(1)
-		go c.read()
+		c.hand((*conn).read)
 	}
 }
 
 // read takes messages until nothing more has come.
 func (c *conn) read() {
-	defer c.hub.work.Done()
 	for {
 		kind, data, err := c.message()
 		if err != nil {

@@ -35,8 +35,7 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 
 // wait waits for the goroutines of the hub.
 func (h *Hub) wait(ctx context.Context) error {
-	defer h.poll.close()
-	defer h.cancel()
+	defer h.rest()
 	done := make(chan struct{})
 	go func() {
 		h.work.Wait()
@@ -56,6 +55,13 @@ func (h *Hub) wait(ctx context.Context) error {
 	case <-patience.C:
 		return ctx.Err()
 	}
+}
+
+// rest ends what serves sockets, once there are none.
+func (h *Hub) rest() {
+	h.cancel()
+	h.poll.close()
+	h.hands.close()
 }
 
 func sleepUntil(ctx context.Context, t time.Time) {

@@ -25,6 +25,7 @@ type Hub struct {
 
 	began time.Time
 	poll  poller
+	hands hands
 
 	stats counters
 	// work counts handshakes, sockets that have not closed, and goroutines. It grows only before closing, or while what
@@ -55,6 +56,7 @@ func New(cfg Config) *Hub {
 		cfg: cfg, limits: cfg.Limits.withDefaults(), log: cfg.Log,
 		origins: make(map[string]bool, len(cfg.Origins)),
 		began:   time.Now(),
+		hands:   hands{tasks: make(chan task), over: make(chan struct{})},
 		stats:   counters{handshakes: map[string]uint64{}, closes: map[string]uint64{}},
 		lobby:   lobby{waiting: map[netip.Prefix]int{}},
 	}

@@ -70,7 +70,10 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		if s.sniffer.breach != nil {
 			return s.refuse()
 		}
-		n, err = s.Conn.Read(b.space[:])
+		if n, err = s.Conn.Read(b.space[:]); n == 0 {
+			s.rest()
+			return 0, err
+		}
 		b.data = b.space[:s.sniffer.scan(b.space[:n])]
 	}
 	n = copy(p, b.data)
@@ -90,6 +93,7 @@ func (s *stream) refuse() (int, error) {
 	}
 	for {
 		if _, err := s.Conn.Read(s.in.space[:]); err != nil {
+			s.rest()
 			return 0, err
 		}
 	}

@@ -78,14 +78,12 @@ func (c *conn) queueLocked(data []byte, limit int) bool {
 func (c *conn) flushLocked() {
 	if !c.flushing {
 		c.flushing = true
-		c.hub.work.Add(1)
-		go c.flush()
+		c.hand((*conn).flush)
 	}
 }
 
 // flush writes until the queue is empty, or the socket's end.
 func (c *conn) flush() {
-	defer c.hub.work.Done()
 	broken := false
 	for {
 		step, frames := c.next()

@@ -31,7 +31,8 @@ func (sh *shell) serve(ctx context.Context, args []string) error {
 	gatehouse.Version = version()
 	log := sh.logger(cfg)
 
-	ln, err := net.Listen("tcp", cfg.Listen)
+	// Sockets are pinged, and requests have time limits: TCP has nothing to keep alive.
+	ln, err := (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("GATEHOUSE_LISTEN: %w", err)
 	}
