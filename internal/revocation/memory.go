@@ -69,6 +69,14 @@ func (m *Memory) User(userID string) (Change, bool) {
 
 func (f fact) time() time.Time { return time.Unix(0, f.at).UTC() }
 
+// has tells whether this very version of a record is known.
+func (m *Memory) has(key string, version int, at time.Time) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	f, ok := m.known[key]
+	return ok && f.version == version && f.at == at.UnixNano()
+}
+
 // put stores a change that is newer than what is known of its record, and tells whether it was.
 func (m *Memory) put(c Change) bool {
 	m.mu.Lock()

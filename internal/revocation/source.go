@@ -23,3 +23,11 @@ type Source interface {
 	// answers false, and is read at intervals.
 	Moved(ctx context.Context) (bool, error)
 }
+
+// Lean is a Source that spares the follower what it has: whatever changed within the overlap is asked for again and
+// again.
+type Lean interface {
+	// ChangesBut is Changes without the records that are known, by id, version and stamp. Of the others there is only
+	// what a Change tells of.
+	ChangesBut(ctx context.Context, since time.Time, known func(id string, version int, at time.Time) bool) (Changes, error)
+}

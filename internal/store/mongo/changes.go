@@ -10,16 +10,45 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
-	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/revocation"
-	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
 // Changes is revocation.Source's. It reads what a majority has confirmed, which is all that was ever acknowledged and
 // nothing that a failover can undo. A record becomes visible a moment after its stamp, and the next primary's clock
 // may be another; both are well within the overlap of reads.
 func (s *Store) Changes(ctx context.Context, since time.Time) (revocation.Changes, error) {
+	return s.changes(ctx, since, bson.D{}, bson.D{}, func(string, int, time.Time) bool { return false })
+}
+
+// ChangesBut is revocation.Lean's.
+func (s *Store) ChangesBut(ctx context.Context, since time.Time, known known) (revocation.Changes, error) {
+	return s.changes(ctx, since, fields(ofSession), fields(ofUser), known)
+}
+
+// known tells whether the reader has this version of a record.
+type known = func(id string, version int, at time.Time) bool
+
+// What a revocation.Change tells of.
+var (
+	ofSession = []string{
+		"version", "changed_at", "record.id", "record.user_id", "record.aal", "record.ended_at", "record.end_reason", "record.ended_by", "record.end_message",
+	}
+	ofUser = []string{
+		"version", "changed_at", "record.id", "record.epoch", "record.roles", "record.disabled",
+		"record.totp.confirmed_at", "record.passkeys.id", "record.recovery_codes",
+	}
+)
+
+// fields is a projection. An empty one leaves nothing out.
+func fields(names []string) (projection bson.D) {
+	for _, name := range names {
+		projection = append(projection, bson.E{Key: name, Value: 1})
+	}
+	return projection
+}
+
+func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser bson.D, known known) (revocation.Changes, error) {
 	return call(ctx, "read changes", func(ctx context.Context) (c revocation.Changes, err error) {
 		if c.Now, err = s.clock(ctx); err != nil {
 			return c, fmt.Errorf("clock: %w", err)
@@ -27,24 +56,37 @@ func (s *Store) Changes(ctx context.Context, since time.Time) (revocation.Change
 		if since.IsZero() {
 			return c, nil
 		}
-		if c.Sessions, err = s.changedSessions(ctx, since); err != nil {
+		if c.Sessions, err = changed(ctx, s.sessions, since, ofSession, known, sessionDoc.session); err != nil {
 			return c, fmt.Errorf("sessions: %w", err)
 		}
-		if c.Users, err = s.changedUsers(ctx, since); err != nil {
+		if c.Users, err = changed(ctx, s.users, since, ofUser, known, userDoc.user); err != nil {
 			return c, fmt.Errorf("users: %w", err)
 		}
 		return c, nil
 	})
 }
 
-func (s *Store) changedSessions(ctx context.Context, since time.Time) ([]session.Session, error) {
-	docs, err := find[sessionDoc](ctx, confirmed(s.sessions), changedSince(since))
-	return each(docs, sessionDoc.session), err
-}
-
-func (s *Store) changedUsers(ctx context.Context, since time.Time) ([]account.User, error) {
-	docs, err := find[userDoc](ctx, confirmed(s.users), changedSince(since))
-	return each(docs, userDoc.user), err
+// changed is the records that were stamped since then and are not known. Of those that are, little is looked at.
+func changed[D, R any](ctx context.Context, c *driver.Collection, since time.Time, fields bson.D, known known, record func(D) R) (all []R, err error) {
+	cursor, err := confirmed(c).Find(ctx, changedSince(since), options.Find().SetProjection(fields))
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	for cursor.Next(ctx) {
+		id, _ := cursor.Current.Lookup("_id").StringValueOK()
+		version, _ := cursor.Current.Lookup("version").AsInt64OK()
+		at, _ := cursor.Current.Lookup("changed_at").TimeOK()
+		if known(id, int(version), at) {
+			continue
+		}
+		var doc D
+		if err := cursor.Decode(&doc); err != nil {
+			return nil, err
+		}
+		all = append(all, record(doc))
+	}
+	return all, cursor.Err()
 }
 
 func changedSince(since time.Time) bson.D {
