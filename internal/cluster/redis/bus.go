@@ -56,7 +56,9 @@ func (o *outbox) take() []letter {
 	defer o.mu.Unlock()
 	n := min(len(o.queue), hintBatch)
 	batch := o.queue[:n:n]
-	o.queue = o.queue[n:]
+	if o.queue = o.queue[n:]; len(o.queue) == 0 {
+		o.queue = nil // and with it what was sent
+	}
 	return batch
 }
 
