@@ -10,6 +10,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
 
+// plainPong is what an idle client sends. Nothing of it has to be decoded.
+const plainPong = `{"type":"pong"}`
+
 // handle takes one message of the client.
 func (c *conn) handle(kind websocket.MessageType, data []byte) {
 	c.hub.stats.framesIn.Add(1)
@@ -19,6 +22,10 @@ func (c *conn) handle(kind websocket.MessageType, data []byte) {
 	}
 	if kind != websocket.MessageText {
 		c.breach(wire.CloseProtocolError, "binary frame")
+		return
+	}
+	if p != waiting && string(data) == plainPong {
+		c.paced(request{})
 		return
 	}
 	r, bad, code := decode(data)

@@ -64,11 +64,16 @@ func expiresIn(p Principal) int {
 	return int(max(0, time.Until(p.Expires)) / time.Second)
 }
 
+// pingTogether is what pings come in multiples of. A node whose sockets are idle wakes up ten times a second, whatever
+// it holds: to wake up for one socket costs more than its ping does.
+const pingTogether = instant(100 * time.Millisecond)
+
 // startClockLocked starts the pings. The first comes within an interval, at a random time, so that sockets that
-// came together are not pinged together.
+// came together are not all pinged together.
 func (c *conn) startClockLocked() {
 	interval := c.hub.limits.PingInterval
-	c.clock.pingAt = c.hub.now() + instant(interval/2+rand.N(interval/2+1))
+	first := c.hub.now() + instant(interval/2+rand.N(interval/2+1))
+	c.clock.pingAt = first - first%pingTogether
 	c.armLocked()
 }
 
