@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
@@ -215,8 +214,8 @@ func TestThreat29_ASessionThatEndsWhileItsBodyIsOnTheWay(t *testing.T) {
 	l := open(t, nil)
 	d := l.enter()
 	admitted, used := make(chan bool, 1), l.Guard.Used
-	l.Guard.Used = func(p access.Principal) {
-		used(p)
+	l.Guard.Used = func(sessionID string, generation int) {
+		used(sessionID, generation)
 		admitted <- true
 	}
 	body, sent := io.Pipe()

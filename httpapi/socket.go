@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bufio"
 	"cmp"
+	"net"
 	"net/http"
 	"time"
 )
@@ -40,5 +42,14 @@ func (s *statusWriter) WriteHeader(status int) {
 	s.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets the hub take the connection over.
+// Hijack lets the hub take the connection over, and answer on it that protocols are switched.
+func (s *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(s.ResponseWriter).Hijack()
+	if err == nil {
+		s.status = cmp.Or(s.status, http.StatusSwitchingProtocols)
+	}
+	return conn, rw, err
+}
+
+// Unwrap lets it set deadlines.
 func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -58,6 +58,13 @@ func TestHandshakesHaveTheirLineAndTheirCount(t *testing.T) {
 				panic("fell")
 			case "abort":
 				panic(http.ErrAbortHandler)
+			case "no, takes over":
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+				}
+				_ = conn.Close()
+				return
 			}
 			w.WriteHeader(http.StatusTeapot)
 		})
@@ -81,11 +88,14 @@ func TestHandshakesHaveTheirLineAndTheirCount(t *testing.T) {
 	if _, err := l.try("GET", "/ws", nil, with("Panic", "abort")); err == nil {
 		t.Error("an answer that is to be cut comes")
 	}
+	if _, err := l.try("GET", "/ws", nil, with("Panic", "no, takes over")); err == nil {
+		t.Error("a connection that was taken over answers")
+	}
 	l.http.CloseIdleConnections()
 	mu.Lock()
 	defer mu.Unlock()
 	served = slices.Compact(served) // the client tries once more where a connection that it had was cut
-	if !reflect.DeepEqual(served, []int{http.StatusTeapot, http.StatusInternalServerError, http.StatusOK}) {
+	if !reflect.DeepEqual(served, []int{http.StatusTeapot, http.StatusInternalServerError, http.StatusOK, http.StatusSwitchingProtocols}) {
 		t.Errorf("served %v", served)
 	}
 }
