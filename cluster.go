@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/httpapi"
 	"github.com/gatehouse-dev/gatehouse/hub"
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/local"
 	"github.com/gatehouse-dev/gatehouse/internal/cluster/redis"
@@ -131,8 +130,8 @@ func (g *Gatehouse) presenceChanged(c presence.Change) {
 }
 
 // used notes that a generation's access token was seen.
-func (g *Gatehouse) used(p access.Principal) {
-	g.rules.Traces.Add(session.Trace{SessionID: p.SessionID, LastSeenAt: g.now(), Acked: p.Generation})
+func (g *Gatehouse) used(sessionID string, generation int) {
+	g.rules.Traces.Add(session.Trace{SessionID: sessionID, LastSeenAt: g.now(), Acked: generation})
 }
 
 // fresh is how old this node's knowledge of ends is: the time since the bus was last known to work, or the store was

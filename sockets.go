@@ -33,7 +33,16 @@ func (a authenticator) HasCookie(r *http.Request) bool {
 // Authenticate verifies a credential. A good one counts for its session; a bad one for the address, unless it was
 // this node's own signature on a session that is known: offices wake up with expired tokens.
 func (a authenticator) Authenticate(ctx context.Context, c hub.Credential) (hub.Principal, error) {
-	p, err := a.principal(ctx, c)
+	var p hub.Principal
+	var err error
+	switch c.Kind {
+	case hub.Token:
+		p, err = a.token(c.Value)
+	case hub.Ticket:
+		p, err = a.ticket(ctx, c.Value)
+	default:
+		p, err = a.cookie(ctx, c.Request)
+	}
 	bucket, key := ratelimit.Session, p.SessionID
 	if key == "" {
 		bucket, key = ratelimit.Anonymous, clientaddr.Key(c.Addr)
@@ -65,18 +74,15 @@ func (a authenticator) count(ctx context.Context, l ratelimit.Limit, key string)
 	return &hub.Error{Code: "rate_limited", RetryAfter: level.Wait}
 }
 
-// principal is who a credential speaks for; with an error, whose it is if that is certain.
-func (a authenticator) principal(ctx context.Context, c hub.Credential) (hub.Principal, error) {
-	switch c.Kind {
-	case hub.Token:
-		p, err := a.g.guard.Token(c.Value)
-		return principal(p), err
-	case hub.Ticket:
-		sess, user, err := a.g.rules.SignIn.RedeemTicket(ctx, c.Value)
-		return a.authority(sess, user), err
-	default:
-		return a.cookie(ctx, c.Request)
-	}
+// token, ticket and cookie are whom a credential speaks for; with an error, whose it is if that is certain.
+func (a authenticator) token(raw string) (hub.Principal, error) {
+	p, err := a.g.guard.Token(raw)
+	return principal(p), err
+}
+
+func (a authenticator) ticket(ctx context.Context, secret string) (hub.Principal, error) {
+	sess, user, err := a.g.rules.SignIn.RedeemTicket(ctx, secret)
+	return a.authority(sess, user), err
 }
 
 // principal is a principal of the rules as the hub, and whoever embeds Gatehouse, knows it.

@@ -44,8 +44,9 @@ type Guard struct {
 	Fence time.Duration // knowledge older than this admits nobody; 0: never
 	// MustHaveFactor tells whether users with these roles must have a second factor. Nil: nobody must.
 	MustHaveFactor func(roles []string) bool
-	// Used hears of every token of a live session whose signature was good.
-	Used func(p Principal)
+	// Used hears of every token of a live session whose signature was good: its session, and the generation it was
+	// minted with.
+	Used func(sessionID string, generation int)
 	Now  func() time.Time
 }
 
@@ -60,27 +61,28 @@ func (g *Guard) Admit() error {
 // Token checks an access token and notes that its generation is in use. Of several troubles the first answers:
 // unavailable, invalid_token, session_revoked, token_expired, token_stale. With the last three the principal is told
 // too: the signature was good.
-func (g *Guard) Token(raw string) (Principal, error) {
+func (g *Guard) Token(raw string) (p Principal, err error) {
 	if err := g.Admit(); err != nil {
 		return Principal{}, err
 	}
-	c, err := g.Keys().Verify(raw, g.Now())
-	if err != nil && !errors.Is(err, fault.ErrTokenExpired) {
-		return Principal{}, err
+	c, late := g.Keys().Verify(raw, g.Now())
+	if late != nil && !errors.Is(late, fault.ErrTokenExpired) {
+		return Principal{}, late
 	}
-	p := principal(c)
-	g.Assure(&p)
-	if err := g.ended(p); err != nil {
+	p = principal(&c)
+	known := g.known(&p)
+	g.assure(&p, known)
+	if err := known.ended(); err != nil {
 		return p, err
 	}
-	g.Used(p) // also when it is late: whoever has it got the refresh's answer
-	if err != nil {
-		return p, err
+	g.Used(p.SessionID, p.Generation) // also when it is late: whoever has it got the refresh's answer
+	if late != nil {
+		return p, late
 	}
-	return p, g.stale(p)
+	return p, known.stale(p.Epoch)
 }
 
-func principal(c token.Claims) Principal {
+func principal(c *token.Claims) Principal {
 	return Principal{
 		UserID: c.Subject, SessionID: c.SessionID, Roles: c.Roles, AAL: c.AAL, AuthTime: c.AuthTime, Epoch: c.Epoch,
 		Generation: c.Generation, Issued: c.IssuedAt, Expires: c.Expires, Owes: c.Owes,
@@ -97,7 +99,7 @@ func (g *Guard) Inspect(raw string) (c token.Claims, good bool, err error) {
 	if err != nil {
 		return c, false, nil
 	}
-	p := principal(c)
+	p := principal(&c)
 	g.Assure(&p)
 	c.AAL = p.AAL
 	return c, g.Standing(p) == nil && p.Owes == token.OwesNothing, nil
@@ -105,13 +107,13 @@ func (g *Guard) Inspect(raw string) (c token.Claims, good bool, err error) {
 
 // Assure brings a principal's assurance and debt up to what this node knows: what was raised or enrolled since
 // outranks the claims.
-func (g *Guard) Assure(p *Principal) {
-	if s, ok := g.Memory.Session(p.SessionID); ok {
-		p.AAL = max(p.AAL, s.AAL)
-	}
-	if u, ok := g.Memory.User(p.UserID); ok {
+func (g *Guard) Assure(p *Principal) { g.assure(p, g.known(p)) }
+
+func (g *Guard) assure(p *Principal, known known) {
+	p.AAL = max(p.AAL, int(known.session.AAL))
+	if u := known.user; u.Known() {
 		p.Version = u.Version
-		p.Owes = token.Owed(len(u.Methods) > 0, p.AAL, g.MustHaveFactor != nil && g.MustHaveFactor(u.Roles))
+		p.Owes = token.Owed(len(u.Methods()) > 0, p.AAL, g.MustHaveFactor != nil && g.MustHaveFactor(u.Roles()))
 	} else if p.Owes == token.OwesMFA && p.AAL >= 2 {
 		p.Owes = token.OwesNothing
 	}
@@ -119,22 +121,31 @@ func (g *Guard) Assure(p *Principal) {
 
 // Standing tells, from memory, whether a principal that was good still is: nothing ended or changed since.
 func (g *Guard) Standing(p Principal) error {
-	if err := g.ended(p); err != nil {
+	known := g.known(&p)
+	if err := known.ended(); err != nil {
 		return err
 	}
-	return g.stale(p)
+	return known.stale(p.Epoch)
 }
 
-func (g *Guard) ended(p Principal) error {
-	if frame, ok := g.Memory.Ended(p.SessionID); ok {
-		return session.Revoked(frame)
-	}
-	return nil
+// known is what memory has of a principal's session and user.
+type known struct{ session, user revocation.Fact }
+
+func (g *Guard) known(p *Principal) known {
+	session, user := g.Memory.Of(p.SessionID, p.UserID)
+	return known{session, user}
 }
 
-func (g *Guard) stale(p Principal) error {
-	if u, ok := g.Memory.User(p.UserID); ok && p.Epoch < u.Epoch {
-		return fault.ErrTokenStale
+func (k known) ended() error {
+	if k.session.Ended == nil {
+		return nil
 	}
-	return nil
+	return session.Revoked(*k.session.Ended)
+}
+
+func (k known) stale(epoch int) error {
+	if epoch >= int(k.user.Epoch) {
+		return nil
+	}
+	return fault.ErrTokenStale
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
-	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
@@ -156,9 +155,9 @@ func TestUseIsNotedOfEveryWellSignedTokenOfALiveSession(t *testing.T) {
 	h := rulestest.Open(t)
 	x := h.Enter(h.AddStranger())
 	var used int
-	h.Guard.Used = func(p access.Principal) {
-		if p.SessionID != x.Session.ID || p.Generation != 1 {
-			t.Errorf("used %+v", p)
+	h.Guard.Used = func(sessionID string, generation int) {
+		if sessionID != x.Session.ID || generation != 1 {
+			t.Errorf("used %s, %d", sessionID, generation)
 		}
 		used++
 	}

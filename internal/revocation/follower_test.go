@@ -56,7 +56,7 @@ func TestFollowerAppliesEachChangeOnce(t *testing.T) {
 		if got := n.applied(); len(got) != 2 {
 			t.Errorf("applied %+v", got)
 		}
-		if u, ok := n.memory.User("usr_a"); !ok || u.Epoch != 7 {
+		if _, u := n.memory.Of("", "usr_a"); u.Epoch != 7 {
 			t.Errorf("knows of the user %+v", u)
 		}
 	})

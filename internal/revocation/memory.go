@@ -12,19 +12,20 @@ import (
 // Memory is what this node knows of recent changes: every access token is checked against it. Safe for concurrent use.
 type Memory struct {
 	mu     sync.RWMutex // guards the following
-	known  map[string]fact
+	known  map[string]Fact
 	rights map[string]*rights // one of each kind: all users together have few
 }
 
-// fact is what is kept of a Change. After a busy quarter of an hour there are two for everybody who signed in, so it is
-// small: what most do not have, or share with others, is behind pointers.
-type fact struct {
+// Fact is the latest change of a record, the zero Fact when there is no recent one. After a busy quarter of an hour
+// there are two for everybody who signed in, so it is small: what most do not have, or share with others, is behind
+// pointers.
+type Fact struct {
 	at       int64 // in nanoseconds since 1970
-	version  int
-	ended    *wire.SessionEnded
-	rights   *rights // of a user
-	epoch    int32
-	aal      int8
+	Version  int
+	Ended    *wire.SessionEnded // of a session; nil: it lives
+	rights   *rights            // of a user
+	Epoch    int32
+	AAL      int8
 	disabled bool
 }
 
@@ -33,48 +34,41 @@ type rights struct {
 	roles, methods []string
 }
 
+// Known tells whether there is a recent change.
+func (f Fact) Known() bool { return f.Version != 0 }
+
+// Roles of a user. They are not to be changed.
+func (f Fact) Roles() []string { return f.rights.roles }
+
+// Methods are the second factors that a user can show. They are not to be changed.
+func (f Fact) Methods() []string { return f.rights.methods }
+
+func (f Fact) time() time.Time { return time.Unix(0, f.at).UTC() }
+
 // NewMemory is empty.
-func NewMemory() *Memory { return &Memory{known: map[string]fact{}, rights: map[string]*rights{}} }
+func NewMemory() *Memory { return &Memory{known: map[string]Fact{}, rights: map[string]*rights{}} }
+
+// Of is what is known of a session, and of a user's claims.
+func (m *Memory) Of(sessionID, userID string) (session, user Fact) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.known[sessionID], m.known[userID]
+}
 
 // Ended is the end of a session, when it is known to have ended.
 func (m *Memory) Ended(sessionID string) (wire.SessionEnded, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	f := m.known[sessionID]
-	if f.ended == nil {
-		return wire.SessionEnded{}, false
+	if f, _ := m.Of(sessionID, ""); f.Ended != nil {
+		return *f.Ended, true
 	}
-	return *f.ended, true
+	return wire.SessionEnded{}, false
 }
-
-// Session is the latest change of a session, when there is a recent one, without its user.
-func (m *Memory) Session(sessionID string) (Change, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	f, ok := m.known[sessionID]
-	return Change{At: f.time(), Version: f.version, SessionID: sessionID, AAL: int(f.aal), Ended: f.ended}, ok
-}
-
-// User is the latest change of a user's claims, when there is a recent one. Its lists are not to be changed.
-func (m *Memory) User(userID string) (Change, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	f, ok := m.known[userID]
-	c := Change{At: f.time(), Version: f.version, UserID: userID, Epoch: int(f.epoch), Disabled: f.disabled}
-	if f.rights != nil {
-		c.Roles, c.Methods = f.rights.roles, f.rights.methods
-	}
-	return c, ok
-}
-
-func (f fact) time() time.Time { return time.Unix(0, f.at).UTC() }
 
 // has tells whether this very version of a record is known.
 func (m *Memory) has(key string, version int, at time.Time) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	f, ok := m.known[key]
-	return ok && f.version == version && f.at == at.UnixNano()
+	return ok && f.Version == version && f.at == at.UnixNano()
 }
 
 // put stores a change that is newer than what is known of its record, and tells whether it was.
@@ -82,12 +76,12 @@ func (m *Memory) put(c Change) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, known := m.known[c.key()]
-	if known && !c.newer(Change{At: old.time(), Version: old.version, Ended: old.ended}) {
+	if known && !c.newer(Change{At: old.time(), Version: old.Version, Ended: old.Ended}) {
 		return false
 	}
-	f := fact{at: c.At.UnixNano(), version: c.Version, ended: c.Ended, epoch: int32(c.Epoch), aal: int8(c.AAL), disabled: c.Disabled}
-	if known && old.ended != nil {
-		f.ended = old.ended // an end is final, and the first one counts
+	f := Fact{at: c.At.UnixNano(), Version: c.Version, Ended: c.Ended, Epoch: int32(c.Epoch), AAL: int8(c.AAL), disabled: c.Disabled}
+	if known && old.Ended != nil {
+		f.Ended = old.Ended // an end is final, and the first one counts
 	}
 	if c.SessionID == "" {
 		f.rights = m.rightsLocked(c.Roles, c.Methods)

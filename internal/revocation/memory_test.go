@@ -39,11 +39,11 @@ func TestNewerChangeOfARecordWins(t *testing.T) {
 		if took := m.put(step.c); took != step.took {
 			t.Errorf("step %d: taken %t, want %t", i, took, step.took)
 		}
-		if got, ok := m.User("usr_a"); !ok || got.Epoch != step.epoch {
+		if _, got := m.Of("", "usr_a"); int(got.Epoch) != step.epoch {
 			t.Errorf("step %d: epoch %d, want %d", i, got.Epoch, step.epoch)
 		}
 	}
-	if _, ok := m.User("usr_b"); ok {
+	if _, u := m.Of("ses_b", "usr_b"); u.Known() {
 		t.Error("knows a user it never heard of")
 	}
 }

@@ -65,7 +65,7 @@ type payload struct {
 	Owes       string   `json:"owes,omitempty"`
 }
 
-func (c Claims) payload() payload {
+func (c *Claims) payload() payload {
 	return payload{
 		Issuer: c.Issuer, Audience: c.Audience, Subject: c.Subject, SessionID: c.SessionID,
 		IssuedAt: c.IssuedAt.Unix(), Expires: c.Expires.Unix(), AuthTime: c.AuthTime.Unix(),
@@ -86,7 +86,7 @@ func list(s []string) []string {
 var maxTime = time.Unix(253402300799, 0)
 
 // shape checks what holds of a token at any time: forms and ranges.
-func (c Claims) shape() error {
+func (c *Claims) shape() error {
 	switch {
 	case !id.Is(id.User, c.Subject):
 		return errors.New("sub is no user id")

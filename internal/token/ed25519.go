@@ -39,23 +39,27 @@ func (v *verifier) verify(text, signature []byte) bool {
 		return false
 	}
 	r, s := signature[:32], signature[32:]
-	factorB, err := new(edwards25519.Scalar).SetCanonicalBytes(s)
-	if err != nil {
+	var factorA, factorB edwards25519.Scalar
+	if _, err := factorB.SetCanonicalBytes(s); err != nil {
 		return false
 	}
+	v.challenge(&factorA, r, text)
+	sum := edwards25519.NewIdentityPoint()
+	v.minusA().add(sum, &factorA)
+	basePoint().add(sum, &factorB)
+	return bytes.Equal(sum.Bytes(), r)
+}
+
+// challenge sets k, the hash of what the signature is about.
+func (v *verifier) challenge(k *edwards25519.Scalar, r, text []byte) {
 	h := sha512.New()
 	h.Write(r)
 	h.Write(v.public)
 	h.Write(text)
 	var digest [sha512.Size]byte
-	factorA, err := new(edwards25519.Scalar).SetUniformBytes(h.Sum(digest[:0]))
-	if err != nil {
-		return false
+	if _, err := k.SetUniformBytes(h.Sum(digest[:0])); err != nil {
+		panic("token: " + err.Error()) // the only error is of the length, which is constant here
 	}
-	sum := edwards25519.NewIdentityPoint()
-	v.minusA().add(sum, factorA)
-	basePoint().add(sum, factorB)
-	return bytes.Equal(sum.Bytes(), r)
 }
 
 // multiples are [n·256ⁱ]P of a point P, for n from 1 to 128 and i from 0 to 31: 640 KiB, made in a millisecond.

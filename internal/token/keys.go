@@ -80,9 +80,8 @@ func whole(t time.Time) time.Time { return time.Unix(t.Unix(), 0).UTC() }
 // Verify checks an access token at the time now. Its errors are fault.ErrInvalidToken, and fault.ErrTokenExpired,
 // then together with the claims, which are genuine: a caller who knows of revocations looks at those first, because
 // a revoked session is the more telling answer. A token that lives longer than the TTL allows counts as expired.
-func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
-	c, err := k.verify(raw, now)
-	if err != nil {
+func (k *Keys) Verify(raw string, now time.Time) (c Claims, err error) {
+	if err := k.verify(&c, raw, now); err != nil {
 		return Claims{}, fault.ErrInvalidToken.Because(err)
 	}
 	if !now.Before(c.Expires) || c.Expires.Sub(c.IssuedAt) > k.maxLife {
@@ -93,34 +92,37 @@ func (k *Keys) Verify(raw string, now time.Time) (Claims, error) {
 
 // verify checks everything but expiry: the header, then the signature, and only of what was signed the claims. Its
 // errors show no part of the token.
-func (k *Keys) verify(raw string, now time.Time) (Claims, error) {
+func (k *Keys) verify(c *Claims, raw string, now time.Time) error {
 	key, err := k.find(raw, now)
 	if err != nil {
-		return Claims{}, err
+		return err
 	}
-	var space [ed25519.SignatureSize]byte
 	dot := strings.LastIndexByte(raw, '.')
-	signature, ok := decode(space[:0], raw[dot+1:])
-	if !ok || !key.verifier.verify([]byte(raw[:dot]), signature) {
-		return Claims{}, errSignature
+	if !key.signed(raw[:dot], raw[dot+1:]) {
+		return errSignature
 	}
 	body, ok := decode(nil, raw[len(key.header)+1:dot])
 	if !ok {
-		return Claims{}, errSignature
+		return errSignature
 	}
-	c, err := k.read(body)
-	if err != nil {
-		return Claims{}, err
+	if err := k.read(c, body); err != nil {
+		return err
 	}
 	switch {
 	case c.Issuer != k.issuer:
-		return Claims{}, errors.New("foreign issuer")
+		return errors.New("foreign issuer")
 	case c.Audience != Audience:
-		return Claims{}, errors.New("foreign audience")
+		return errors.New("foreign audience")
 	case c.IssuedAt.After(now.Add(Leeway)):
-		return Claims{}, errors.New("issued in the future")
+		return errors.New("issued in the future")
 	}
-	return c, c.shape()
+	return c.shape()
+}
+
+func (k *key) signed(text, signature string) bool {
+	var space [ed25519.SignatureSize]byte
+	raw, ok := decode(space[:0], signature)
+	return ok && k.verifier.verify([]byte(text), raw)
 }
 
 var errSignature = errors.New("malformed, or signature does not match")

@@ -62,13 +62,13 @@ func errClaim(name string) error {
 //
 // encoding/json by itself would let the last of two equal names win, and match names in any case: a second reader could
 // then see another token. So it says whether the text is JSON, and the members are taken one by one.
-func (k *Keys) read(body []byte) (c Claims, err error) {
+func (k *Keys) read(c *Claims, body []byte) error {
 	if !json.Valid(body) {
-		return Claims{}, errClaims
+		return errClaims
 	}
 	o := object{text: bytes.TrimSpace(body)}
 	if o.text[0] != '{' {
-		return Claims{}, errClaims
+		return errClaims
 	}
 	var (
 		seen   [len(known)]bool
@@ -78,19 +78,19 @@ func (k *Keys) read(body []byte) (c Claims, err error) {
 		i := slices.IndexFunc(known[:], func(name string) bool { return string(o.name) == name })
 		switch {
 		case i >= 0 && seen[i], i < 0 && slices.Contains(others, string(o.name)):
-			return Claims{}, errDuplicate
+			return errDuplicate
 		case i < 0:
 			others = append(others, string(o.name))
 			continue
-		case !k.take(&c, known[i], o.value):
-			return Claims{}, errClaim(known[i])
+		case !k.take(c, known[i], o.value):
+			return errClaim(known[i])
 		}
 		seen[i] = true
 	}
 	if i := slices.Index(seen[:required], false); i >= 0 {
-		return Claims{}, errClaim(known[i])
+		return errClaim(known[i])
 	}
-	return c, nil
+	return nil
 }
 
 // object walks the members of a JSON object. The text must be valid: its grammar is not looked at again.

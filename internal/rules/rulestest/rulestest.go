@@ -77,8 +77,8 @@ func (h *House) wire(cfg config.Config) {
 	})
 	h.Guard = &access.Guard{
 		Keys: h.Keyset.Keys, Memory: h.Memory, Fresh: func() time.Duration { return 0 }, Fence: cfg.FenceAfter, MustHaveFactor: rules.MustHaveFactor(cfg), Now: h.Time,
-		Used: func(p access.Principal) {
-			h.Traces.Add(session.Trace{SessionID: p.SessionID, LastSeenAt: h.Time(), Acked: p.Generation})
+		Used: func(sessionID string, generation int) {
+			h.Traces.Add(session.Trace{SessionID: sessionID, LastSeenAt: h.Time(), Acked: generation})
 		},
 	}
 	h.Announce(rules.Announcer{
