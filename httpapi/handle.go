@@ -252,11 +252,18 @@ func (a *API) failed(c *call, err error) *problem {
 
 // visit is where the request comes from and on what.
 func (c *call) visit() session.Visit {
+	v := c.place()
+	v.Device = device.Parse(v.UserAgent)
+	return v
+}
+
+// place is a visit whose device is known already.
+func (c *call) place() session.Visit {
 	agent := c.r.UserAgent()
 	if len(agent) > maxUserAgent {
 		agent = agent[:maxUserAgent]
 	}
-	return session.Visit{IP: c.ip(), UserAgent: agent, Device: device.Parse(agent), Location: c.api.cfg.Locate(c.addr)}
+	return session.Visit{IP: c.ip(), UserAgent: agent, Location: c.api.cfg.Locate(c.addr)}
 }
 
 // ip is the client's address, "" where there is none, as on a Unix socket.

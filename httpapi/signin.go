@@ -212,7 +212,7 @@ func (a *API) refresh(ctx context.Context, c *call, in *refreshing) (*answer[Sig
 	presented, transport, err := c.presented(in.token())
 	var out session.Issued
 	if err == nil {
-		out, err = a.cfg.Sessions.Refresh(ctx, presented, transport, c.visit())
+		out, err = a.cfg.Sessions.Refresh(ctx, presented, transport, c.place())
 	}
 	if err := cmp.Or(a.counted(ctx, c, presented, err), err); err != nil {
 		return nil, err

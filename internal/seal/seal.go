@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
@@ -39,6 +40,7 @@ type Box struct {
 type secret struct {
 	id     []byte // tells which secret sealed a value; derived, gives nothing away
 	master []byte
+	aeads  sync.Map // by purpose: a cipher.AEAD, which costs more to make than to use. There are as many as purposes
 }
 
 // New makes a box of 32-byte master secrets. previous may be nil.
@@ -73,6 +75,14 @@ func (s *secret) derive(use, purpose string) []byte {
 }
 
 func (s *secret) aead(purpose string) cipher.AEAD {
+	if known, ok := s.aeads.Load(purpose); ok {
+		return known.(cipher.AEAD)
+	}
+	made, _ := s.aeads.LoadOrStore(purpose, s.newAEAD(purpose))
+	return made.(cipher.AEAD)
+}
+
+func (s *secret) newAEAD(purpose string) cipher.AEAD {
 	block, err := aes.NewCipher(s.derive("seal", purpose))
 	if err != nil {
 		panic("seal: " + err.Error())

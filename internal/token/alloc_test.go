@@ -4,6 +4,8 @@ package token
 
 import (
 	"testing"
+
+	"github.com/gatehouse-dev/gatehouse/internal/id"
 )
 
 // Every request and every handshake verifies a token: what that leaves for the collector counts more than it takes.
@@ -13,5 +15,22 @@ func TestVerifyAllocatesLittle(t *testing.T) {
 	raw := mustSign(t, keys, claims())
 	if n := testing.AllocsPerRun(100, func() { _, _ = keys.Verify(raw, start) }); n > most {
 		t.Errorf("Verify allocates %v times, more than %d", n, most)
+	}
+}
+
+// A refresh parses the token that came, derives it once more to compare, and derives its successor.
+func TestRefreshDerivationAllocatesLittle(t *testing.T) {
+	const most = 18 // three to parse, the rest two HMACs and their texts
+	key, session := NewRefreshKey(), id.New(id.Session)
+	text := MintRefresh(key, session, 1)
+	n := testing.AllocsPerRun(100, func() {
+		r, err := ParseRefresh(text)
+		if err != nil || !r.Verify(key, text) {
+			t.Fatal(err)
+		}
+		MintRefresh(key, r.SessionID, r.Generation+1)
+	})
+	if n > most {
+		t.Errorf("a refresh allocates %v times, more than %d", n, most)
 	}
 }

@@ -22,6 +22,7 @@ const (
 	refreshLabel  = "gatehouse refresh v1" // keeps the MAC apart from any other use of the key
 	refreshBody   = 16 + 4                 // the session id's ULID, the generation big-endian
 	refreshSize   = refreshBody + sha256.Size
+	refreshLength = len(refreshPrefix) + (refreshSize*8+5)/6
 	refreshKey    = 32
 )
 
@@ -60,7 +61,8 @@ func (r Refresh) mint(key []byte) (string, bool) {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(refreshLabel))
 	mac.Write(token)
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(mac.Sum(token)), true
+	var text [refreshLength]byte
+	return string(base64.RawURLEncoding.AppendEncode(append(text[:0], refreshPrefix...), mac.Sum(token))), true
 }
 
 // ParseRefresh reads which session and generation a refresh token claims, so that the session's key can be found.

@@ -31,12 +31,13 @@ type Options struct {
 // Store is one SQLite file. It is safe for concurrent use.
 type Store struct {
 	// Static after construction.
-	reads  *sql.DB
-	writes *sql.DB // of one connection, held by writer
-	writer *writer
-	clock  *clock
-	moved  moved
-	totals totals
+	reads    *sql.DB
+	writes   *sql.DB              // of one connection, held by writer
+	prepared map[string]*sql.Stmt // of reads, by their text
+	writer   *writer
+	clock    *clock
+	moved    moved
+	totals   totals
 
 	observer atomic.Pointer[func(operation string, took time.Duration, err error)]
 }
@@ -75,6 +76,9 @@ func (s *Store) open(ctx context.Context, path string, log *slog.Logger) (err er
 		return errors.Join(err, conn.Close())
 	}
 	s.writer = newWriter(conn, log)
+	if err := s.prepareReads(ctx); err != nil {
+		return err
+	}
 	_, err = s.Moved(ctx) // from here on
 	return err
 }

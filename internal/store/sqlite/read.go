@@ -14,11 +14,35 @@ func read[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error),
 	if s.writer.isClosed() {
 		return nil, errClosed
 	}
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.query(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	return all(rows, scan)
+}
+
+// query runs a query on one of the connections that read, prepared where that was done.
+func (s *Store) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if stmt, ok := s.prepared[query]; ok {
+		return stmt.QueryContext(ctx, args...)
+	}
+	return s.reads.QueryContext(ctx, query, args...)
+}
+
+// often are the queries that each refresh makes. They are prepared once for each connection; to parse the others takes
+// less than what they read.
+var often = []string{sessionByID, userByID}
+
+func (s *Store) prepareReads(ctx context.Context) error {
+	s.prepared = make(map[string]*sql.Stmt, len(often))
+	for _, query := range often {
+		stmt, err := s.reads.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		s.prepared[query] = stmt
+	}
+	return nil
 }
 
 // first is the first row of a query. sql.ErrNoRows.

@@ -14,6 +14,7 @@ import (
 const (
 	traceColumns   = `last_seen_at, ip, user_agent, location, acked, online, online_seq`
 	sessionColumns = `version, changed_at, body, ` + traceColumns
+	sessionByID    = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = ?`
 	touchBatch     = 500 // so that others get their turn
 )
 
@@ -92,7 +93,7 @@ func location(s session.Session) string {
 
 // Session is session.Store's.
 func (s *Store) Session(ctx context.Context, id string) (session.Session, error) {
-	rec, err := first(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE id = ?`, id)
+	rec, err := first(ctx, s, scanSession, sessionByID, id)
 	return orZero(rec, wrap("read session", orNotFound(err)))
 }
 

@@ -12,7 +12,10 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/words"
 )
 
-const userColumns = `version, changed_at, body`
+const (
+	userColumns = `version, changed_at, body`
+	userByID    = `SELECT ` + userColumns + ` FROM users WHERE id = ?`
+)
 
 func scanUser(r *sql.Rows) (account.User, error) {
 	var (
@@ -90,7 +93,7 @@ func setIdentities(t *tx, u account.User) error {
 
 // User is account.Store's.
 func (s *Store) User(ctx context.Context, id string) (account.User, error) {
-	return s.user(ctx, "read user", `SELECT `+userColumns+` FROM users WHERE id = ?`, id)
+	return s.user(ctx, "read user", userByID, id)
 }
 
 // UserByEmail is account.Store's.
