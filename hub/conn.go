@@ -89,6 +89,7 @@ func (c *conn) start(cred Credential, p Principal, err error) {
 		c.failHandshake(cred, err)
 	case cred.Kind == 0:
 		c.hub.stats.handshake("waiting")
+		_ = c.net.flush() // the answer to the handshake, to a connection that has room; a broken one is found by reading
 		c.await(cred, nil)
 	default:
 		c.admit(p, "")

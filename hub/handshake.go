@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -128,10 +129,18 @@ func upgrade(c *conn, w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// hijacker slips the stream under the WebSocket library.
+// hijacker slips the stream under the WebSocket library. The answer to the handshake waits in the stream for the first
+// frame, so that one packet takes both.
 type hijacker struct {
 	http.ResponseWriter
 	c *conn
+}
+
+// WriteHeader leaves to Hijack what Accept says in the good case.
+func (j *hijacker) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		j.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // libraryBuffer is the size of the WebSocket library's two buffers, the least that bufio has. The stream has better
@@ -152,6 +161,10 @@ func (j *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	s := &j.c.net
 	s.open(nc, early)
+	s.gather()
+	_, _ = io.WriteString(s, "HTTP/1.1 101 Switching Protocols\r\n") // to memory
+	_ = j.Header().Write(s)
+	_, _ = io.WriteString(s, "\r\n")
 	s.library = bufio.NewReaderSize(s, libraryBuffer)
 	return s, bufio.NewReadWriter(s.library, bufio.NewWriterSize(s, libraryBuffer)), nil
 }

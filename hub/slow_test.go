@@ -110,9 +110,11 @@ func TestMessageIsEncodedOnce(t *testing.T) {
 	inTime(t, Limits{QueueBytes: 64 << 20, WriteTimeout: time.Hour}, func(t *testing.T, l *lab) {
 		const sockets = 50
 		for range sockets {
-			l.deaf(l.signIn("usr_1")) // each writes its welcome, so that messages wait
+			l.deaf(l.signIn("usr_1"))
 		}
 		d := note("usr_1", 4000)
+		l.hub.Deliver(d) // each is writing it, so that the next one waits
+		l.rest()
 		if n := l.hub.Deliver(d); n != sockets {
 			t.Fatalf("delivered to %d", n)
 		}

@@ -103,7 +103,9 @@ func (s *stream) refuse() (int, error) {
 func (s *stream) gather() {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.out = newBuffer()
+	if s.out == nil {
+		s.out = newBuffer()
+	}
 }
 
 func (s *stream) Write(p []byte) (int, error) {
@@ -121,6 +123,9 @@ func (s *stream) flush() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	b := s.out
+	if b == nil {
+		return nil
+	}
 	s.out = nil
 	_, err := s.Conn.Write(b.data)
 	chunks.Put(b)

@@ -35,7 +35,7 @@ type rights struct {
 }
 
 // Known tells whether there is a recent change.
-func (f Fact) Known() bool { return f.Version != 0 }
+func (f Fact) Known() bool { return f.at != 0 }
 
 // Roles of a user. They are not to be changed.
 func (f Fact) Roles() []string { return f.rights.roles }
