@@ -55,5 +55,5 @@
 //   - throughput: 16 connections send messages to 200 users with 5 devices each on two nodes, each as fast as it is
 //     answered.
 //
-// A bar is the better of the two peers, unless rows.go says otherwise.
+// What the bars are, rows.go says.
 package bench

@@ -105,7 +105,7 @@ func memory(ctx context.Context, s *site, sc scale) (figures, error) {
 	if lost > 0 {
 		err3 = errors.Join(err3, fmt.Errorf("%d sockets were lost", lost))
 	}
-	return figures{"memory": (after - before) / float64(len(s.devices)) / 1e3, "memory-before": before / 1e6}, errors.Join(err, err2, err3)
+	return figures{"memory": (after - before) / float64(len(s.devices)) / 1024, "memory-before": before / 1e6}, errors.Join(err, err2, err3)
 }
 
 const (

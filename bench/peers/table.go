@@ -101,16 +101,12 @@ func (r results) ratio(name, peer string) string {
 	return fmt.Sprintf("%.2f", own/theirs)
 }
 
-// judge says what the bar is, and whether Gatehouse holds it.
-func (r results) judge(row row) (bar, held string) {
+// judge says what the bar is, the strictest of those that the row has figures for, and whether Gatehouse holds it.
+func (r results) judge(row row) (text, held string) {
 	own, ok := r.median(nameGatehouse, row.name)
-	best, ok2 := r.best(row)
-	limit := row.most
-	if row.times > 0 {
-		limit = best * row.times
-	}
+	limit, any := r.limit(row)
 	switch {
-	case limit == 0 || !ok || !ok2 && row.times > 0:
+	case !ok || !any:
 		return nothing, nothing
 	case row.more:
 		return "≥ " + number(limit, true), yes(own >= limit)
@@ -118,15 +114,18 @@ func (r results) judge(row row) (bar, held string) {
 	return "≤ " + number(limit, true), yes(own <= limit)
 }
 
-// best is the better figure of the peers.
-func (r results) best(row row) (best float64, any bool) {
-	for _, peer := range []string{nameCentrifugo, nameSocketIO} {
-		v, ok := r.median(peer, row.name)
-		if ok && (!any || v > best == row.more) {
-			best, any = v, true
+func (r results) limit(row row) (limit float64, any bool) {
+	for _, b := range row.bars {
+		l, ok := b.times, true
+		if b.of != "" {
+			l, ok = r.median(b.of, row.name)
+			l *= b.times
+		}
+		if ok && (!any || l > limit == row.more) {
+			limit, any = l, true
 		}
 	}
-	return best, any
+	return limit, any
 }
 
 func yes(is bool) string {
