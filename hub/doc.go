@@ -40,13 +40,19 @@
 //
 // # What it costs
 //
-// An idle socket is one goroutine that reads and one timer. There is no writer: whoever finds the queue idle starts a
-// goroutine that writes until it is empty. The queue is bounded in bytes. Changes of a feed that do not fit are
+// An idle socket has no goroutine, no timer and no buffers: it is a conn of half a kilobyte, what the WebSocket library
+// keeps, and entries in the maps. Three things stand in for them, each in a file of its own. The poller tells that
+// something has come (poll.go); where there is none, a goroutine reads. An agenda knows when pings, deadlines and ends
+// of authority of its sockets are due, with one timer (agenda.go). Buffers are lent while something is read or
+// written (stream.go). Then a hand, a goroutine that is reused, reads until nothing is left (hands.go). Nor is there a
+// writer: whoever finds the queue idle has a hand write until it is empty, frames that wait together at once. The
+// queue is bounded in bytes. Changes of a feed that do not fit are
 // dropped, and the feed starts again with a snapshot once the queue has drained; messages that do not fit are lost on
 // this socket, and counted. A write that misses its deadline ends the socket. So a slow client harms nobody but itself.
 //
 // # Locks
 //
-// Hub.mu before feed.mu before conn.mu. Under none of them is there I/O; the callbacks of Config are called under
-// none of them.
+// Users, with their sockets and feeds, are spread over shards, and sockets over agendas, so that no lock is everybody's.
+// shard.mu before feed.mu before conn.mu before agenda.mu. Under none of them is there I/O; the callbacks of Config are
+// called under none of them.
 package hub
