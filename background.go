@@ -103,18 +103,27 @@ const (
 // giveBack gives memory back to the system once a storm of handshakes is over. What they left behind would else stay
 // until sockets that are idle have made as much garbage again, which takes them minutes.
 func (g *Gatehouse) giveBack() func(context.Context) error {
-	var last, calm uint64 // handshakes at the last look, and at the last calm
+	var w weather
 	return func(context.Context) error {
-		n := g.hub.Stats().Handshakes["ok"]
-		if n-last < storm/10 {
-			if n-calm >= storm {
-				debug.FreeOSMemory()
-			}
-			calm = n
+		if w.clears(g.hub.Stats().Handshakes["ok"]) {
+			debug.FreeOSMemory()
 		}
-		last = n
 		return nil
 	}
+}
+
+// weather is how many handshakes there had been at the last look, and at the last calm.
+type weather struct{ last, calm uint64 }
+
+// clears tells, at each look, whether a storm is just over.
+func (w *weather) clears(handshakes uint64) bool {
+	calm := handshakes-w.last < storm/10
+	clears := calm && handshakes-w.calm >= storm
+	w.last = handshakes
+	if calm {
+		w.calm = handshakes
+	}
+	return clears
 }
 
 // maxVisits bounds what waits to be queued for webhooks of who came and went: what does not fit is lost, and counted.

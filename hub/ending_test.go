@@ -57,7 +57,9 @@ func TestFirstEndWins(t *testing.T) {
 func TestNothingIsDeliveredAfterTheEnd(t *testing.T) {
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {
 		p := l.signIn("usr_1")
-		c := l.deaf(p) // the welcome is being written
+		c := l.deaf(p)
+		l.hub.Deliver(Delivery{UserID: "usr_1", Message: wire.Message{Name: "being written"}})
+		l.rest()
 		message := Delivery{UserID: "usr_1", Message: wire.Message{Name: "x"}}
 		if n := l.hub.Deliver(message); n != 1 {
 			t.Fatalf("delivered to %d", n)
@@ -68,7 +70,9 @@ func TestNothingIsDeliveredAfterTheEnd(t *testing.T) {
 		}
 		c.listen()
 		c.closed(wire.CloseKicked)
-		c.none("message")
+		if f := c.one("message"); f.Name != "being written" {
+			t.Error(f.raw)
+		}
 		c.one("session.ended")
 	})
 }
