@@ -16,7 +16,7 @@ import (
 
 // TestAuthenticationAllocatesLittle: what a handshake asks of the rules, with limits counted and traces left.
 func TestAuthenticationAllocatesLittle(t *testing.T) {
-	const most = 5 // four for the token, and the address as text
+	const most = 4 // three for the token, and the address as text
 	cfg, err := Configure([]string{"--store=sqlite:" + filepath.Join(t.TempDir(), "gatehouse.db"), "--mail-dir=" + t.TempDir()}, nil, nil)
 	if err != nil {
 		t.Fatal(err)

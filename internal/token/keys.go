@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,7 @@ type key struct {
 	header     string
 	public     ed25519.PublicKey
 	verifier   *verifier          // of public
+	seen       seen               // what it verified
 	private    ed25519.PrivateKey // of the current key only
 	withdrawAt time.Time          // zero: not yet known
 }
@@ -98,7 +100,7 @@ func (k *Keys) verify(c *Claims, raw string, now time.Time) error {
 		return err
 	}
 	dot := strings.LastIndexByte(raw, '.')
-	if !key.signed(raw[:dot], raw[dot+1:]) {
+	if !key.signed(raw, dot) {
 		return errSignature
 	}
 	body, ok := decode(nil, raw[len(key.header)+1:dot])
@@ -119,10 +121,21 @@ func (k *Keys) verify(c *Claims, raw string, now time.Time) error {
 	return c.shape()
 }
 
-func (k *key) signed(text, signature string) bool {
+// signed tells whether what follows the dot is this key's signature of what is before.
+func (k *key) signed(raw string, dot int) bool {
+	var room [MaxLength]byte
+	text := room[:copy(room[:], raw)]
+	m := mark(sha256.Sum256(text))
+	if k.seen.has(m) {
+		return true
+	}
 	var space [ed25519.SignatureSize]byte
-	raw, ok := decode(space[:0], signature)
-	return ok && k.verifier.verify([]byte(text), raw)
+	signature, ok := decode(space[:0], raw[dot+1:])
+	if !ok || !k.verifier.verify(text[:dot], signature) {
+		return false
+	}
+	k.seen.add(m)
+	return true
 }
 
 var errSignature = errors.New("malformed, or signature does not match")
