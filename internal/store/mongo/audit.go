@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
 )
@@ -20,13 +19,7 @@ func (d eventDoc) event() audit.Event { return d.Record }
 
 // AppendAudit is audit.Store's.
 func (s *Store) AppendAudit(ctx context.Context, e audit.Event) error {
-	return do(ctx, "append audit", callTimeout, func(ctx context.Context) error {
-		_, err := s.audit.InsertOne(ctx, eventDoc{e.ID, e})
-		if driver.IsDuplicateKeyError(err) {
-			return nil
-		}
-		return err
-	})
+	return do(ctx, "append audit", callTimeout, func(ctx context.Context) error { return s.rows.append(ctx, eventDoc{e.ID, e}) })
 }
 
 // AuditEvents is audit.Store's. Actor and Target are ids; Since is included, Until is not.

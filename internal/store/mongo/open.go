@@ -38,6 +38,7 @@ type Store struct {
 	jobs     *driver.Collection
 	webhooks *driver.Collection
 	services *driver.Collection
+	rows     *appender // of audit
 	observer *observer
 	few      int // ids that a filter may hold; where there are more, collections are joined
 
@@ -60,6 +61,7 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 	s.users, s.sessions = s.db.Collection("users"), s.db.Collection("sessions")
 	s.grants, s.audit, s.singles = s.db.Collection("grants"), s.db.Collection("audit"), s.db.Collection("singles")
 	s.jobs, s.webhooks, s.services = s.db.Collection("jobs"), s.db.Collection("webhooks"), s.db.Collection("service_keys")
+	s.rows = newAppender(s.audit)
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
