@@ -44,12 +44,13 @@ type lab struct {
 	http    *http.Client
 	url     string
 	pushed  []wire.Message
+	sockets int // that a message reaches
 }
 
 // open makes a lab. prepare, if not nil, may change its parts before the API is made of them.
 func open(t testing.TB, prepare func(*lab), flags ...string) *lab {
 	t.Helper()
-	l := &lab{House: rulestest.Open(t, flags...), t: t}
+	l := &lab{House: rulestest.Open(t, flags...), t: t, sockets: 3}
 	l.cluster = local.New(local.Config{Grace: l.Config.PresenceGrace, Now: l.Time})
 	t.Cleanup(func() { _ = l.cluster.Close() })
 	l.limits = &ratelimit.Memory{Now: l.Time}
@@ -83,7 +84,7 @@ func reply(status int, text string) http.Handler {
 
 func (l *lab) push(_ context.Context, _ string, m wire.Message) (int, error) {
 	l.pushed = append(l.pushed, m)
-	return 3, nil
+	return l.sockets, nil
 }
 
 func (l *lab) nodes(context.Context) ([]httpapi.Node, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/audit"
+	"github.com/gatehouse-dev/gatehouse/internal/id"
 )
 
 func TestKick(t *testing.T) {
@@ -109,6 +110,20 @@ func TestMessageIsSentCompact(t *testing.T) {
 	l.do("POST", "/admin/users/usr_x/messages", doc{"name": "x"}, root.bearer()).problem(404, "not_found")
 	if len(l.pushed) != sent {
 		t.Error("what was refused was sent")
+	}
+}
+
+// Whoever has a socket is there; only where nobody heard it, it is asked whether there is somebody.
+func TestMessageToNobody(t *testing.T) {
+	l := open(t, func(l *lab) { l.sockets = 0 })
+	root, d := l.enter(account.RoleAdmin), l.enter()
+	if n := l.do("POST", "/admin/users/"+d.User.ID+"/messages", doc{"name": "x"}, root.bearer()).is(202).member("delivered"); n != 0.0 {
+		t.Errorf("delivered %v", n)
+	}
+	stranger := id.New(id.User)
+	l.do("POST", "/admin/users/"+stranger+"/messages", doc{"name": "x"}, root.bearer()).problem(404, "not_found")
+	if rows := l.Events(audit.Query{UserID: stranger}); len(rows) != 0 {
+		t.Errorf("audit rows %+v", rows)
 	}
 }
 

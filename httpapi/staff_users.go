@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/staff"
 )
 
@@ -205,6 +206,7 @@ func compact(data json.RawMessage) json.RawMessage {
 	return out.Bytes()
 }
 
+// message sends first and asks then whom that was: a message to nobody harms nobody.
 func (a *API) message(ctx context.Context, c *call, in *messaging) (*answer[Delivered], error) {
 	name, data := in.Body.Name, compact(in.Body.Data)
 	switch n := utf8.RuneCountInString(name); {
@@ -213,13 +215,18 @@ func (a *API) message(ctx context.Context, c *call, in *messaging) (*answer[Deli
 	case n > wire.MaxNameLength || len(data) > wire.MaxMessageBytes:
 		return nil, errTooLarge
 	}
-	if _, err := a.cfg.Accounts.User(ctx, in.ID); err != nil {
-		return nil, err
+	if !id.Is(id.User, in.ID) {
+		return nil, fault.ErrNotFound
 	}
 	m := wire.Message{Type: wire.TypeMessage, Name: name, Data: data, From: wire.From{UserID: c.who.UserID}, At: wire.At(a.now())}
 	n, err := a.cfg.Send(ctx, in.ID, m)
 	if err != nil {
 		return nil, err
+	}
+	if n == 0 { // whoever has a socket exists, and need not be looked for
+		if _, err := a.cfg.Accounts.User(ctx, in.ID); err != nil {
+			return nil, err
+		}
 	}
 	a.cfg.Staff.Messaged(ctx, c.staff(), in.ID, name)
 	return &answer[Delivered]{Delivered{n}}, nil
