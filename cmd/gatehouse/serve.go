@@ -28,6 +28,7 @@ func (sh *shell) serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	layFloor()
 	gatehouse.Version = version()
 	log := sh.logger(cfg)
 
