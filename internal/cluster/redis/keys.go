@@ -3,8 +3,8 @@ package redis
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"hash/crc32"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +18,7 @@ type names struct{ prefix string }
 func partOf(userID string) int { return int(crc32.ChecksumIEEE([]byte(userID)) % parts) }
 
 func (n names) of(part int, what string) string {
-	return fmt.Sprintf("%s:{%d}:%s", n.prefix, part, what)
+	return n.prefix + ":{" + strconv.Itoa(part) + "}:" + what
 }
 
 func (n names) user(id string) string              { return n.of(partOf(id), "user:"+id) }

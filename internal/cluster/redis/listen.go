@@ -96,13 +96,16 @@ func (c *Cluster) hear(id string, m *driver.Message) {
 	case "l":
 		signal(c.look)
 	case "c":
-		change, nodes, ok := readChange(rest)
+		change, steps, nodes, ok := readChange(rest)
 		direct := m.Channel == c.names.node(id)
 		if ok && direct && !change.Online {
 			c.held.overtaken(change.UserID, change.SessionID)
 		}
 		if ok && (direct || !slices.Contains(nodes, id) && !c.watches.twice(m.Channel, c.names)) {
-			c.tell(change)
+			for _, change.Connections = range steps {
+				c.tell(change)
+				change.Seq++
+			}
 		}
 	}
 }
@@ -120,19 +123,24 @@ func (c *Cluster) hearHint(text string) {
 	c.deliver(h)
 }
 
-// readChange reads what the scripts wrote, and the nodes that were told of it directly.
-func readChange(text string) (c presence.Change, nodes []string, ok bool) {
+// readChange reads what the scripts wrote: the first of some steps of a session, the connections after each, and the
+// nodes that were told of it directly.
+func readChange(text string) (c presence.Change, steps []int, nodes []string, ok bool) {
 	f := strings.Split(text, " ")
 	if len(f) != 7 {
-		return c, nil, false
+		return c, nil, nil, false
 	}
-	connections, err1 := strconv.Atoi(f[3])
-	seq, err2 := strconv.ParseInt(f[4], 10, 64)
-	seen, err3 := strconv.ParseInt(f[5], 10, 64)
-	c = presence.Change{
-		UserID: f[0], SessionID: f[1], Online: f[2] == "1", Connections: connections, Seq: seq, LastSeen: instant(seen),
+	for count := range strings.SplitSeq(f[3], ",") {
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return c, nil, nil, false
+		}
+		steps = append(steps, n)
 	}
-	return c, strings.Split(f[6], ","), errors.Join(err1, err2, err3) == nil
+	seq, err1 := strconv.ParseInt(f[4], 10, 64)
+	seen, err2 := strconv.ParseInt(f[5], 10, 64)
+	c = presence.Change{UserID: f[0], SessionID: f[1], Online: f[2] == "1", Seq: seq, LastSeen: instant(seen)}
+	return c, steps, strings.Split(f[6], ","), errors.Join(err1, err2) == nil
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -12,7 +13,9 @@ import (
 
 // How counts are written.
 const (
-	reportBatch = 512 // commands in a pipeline, or a few more
+	reportBatch = 512                   // commands in a pipeline, or a few more
+	pace        = time.Millisecond      // between pipelines: what a storm reports shares them, what comes alone goes at once
+	gracePace   = 20 * time.Millisecond // between looks for graces that are over
 	retryFirst  = 250 * time.Millisecond
 	retryMost   = 5 * time.Second
 )
@@ -43,7 +46,7 @@ func (c *Cluster) Report(userID, sessionID string, connections int) {
 func (c *Cluster) record() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	retry := retryFirst
+	retry, began := retryFirst, time.Time{}
 	for ended := false; !ended; {
 		select {
 		case <-c.held.wake:
@@ -51,6 +54,10 @@ func (c *Cluster) record() {
 		case <-c.closing:
 			ended = true
 		}
+		if rest := pace - time.Since(began); rest > 0 {
+			c.sleep(rest)
+		}
+		began = time.Now()
 		wait, err := c.turn()
 		if err == nil {
 			retry = retryFirst
@@ -58,7 +65,7 @@ func (c *Cluster) record() {
 			wait = min(wait, retry)
 			retry = min(2*retry, retryMost)
 		}
-		timer.Reset(wait)
+		timer.Reset(max(wait, gracePace))
 	}
 }
 
@@ -125,18 +132,27 @@ func (c *Cluster) write(batch []entry) (failed []entry, err error) {
 	return failed, err
 }
 
+// stepBatch is how many steps of a session one script takes. Each numbers a change, and the numbers may not get ahead
+// of the clock that they began with, by microseconds.
+const stepBatch = 4
+
 func (e entry) commands() int {
+	n := (len(e.steps) + stepBatch - 1) / stepBatch
 	if e.gone {
-		return len(e.steps) + 1
+		n++
 	}
-	return len(e.steps)
+	return n
 }
 
 func (c *Cluster) pipe(ctx context.Context, pipe driver.Pipeliner, id string, e entry) {
 	part := partOf(e.user)
 	keys := []string{c.names.user(e.user), c.names.index(part, id), c.names.totals(part)}
-	for _, n := range e.steps {
-		reportScript.EvalSha(ctx, pipe, keys, c.cfg.Prefix, e.user, e.session, id, n)
+	for some := range slices.Chunk(e.steps, stepBatch) {
+		args := append(make([]any, 0, 4+stepBatch), c.cfg.Prefix, e.user, e.session, id)
+		for _, n := range some {
+			args = append(args, n)
+		}
+		reportScript.EvalSha(ctx, pipe, keys, args...)
 	}
 	if e.gone {
 		removeScript.EvalSha(ctx, pipe, keys, c.cfg.Prefix, e.user, e.session, id, id)

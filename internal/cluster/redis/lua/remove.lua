@@ -6,48 +6,71 @@
 -- count is published, if connections went with the field. Who finds the field gone publishes nothing, so every
 -- change is owed once. The hash goes with its last field.
 -- Returns 1 when the field was there.
-local hash, index, totals = KEYS[1], KEYS[2], KEYS[3]
-local prefix, user, session, node, by = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local field = session .. '|' .. node
-
-if redis.call('SREM', index, user .. '|' .. session) == 1 and redis.call('HINCRBY', totals, 'node:' .. node, -1) <= 0 then
-  redis.call('HDEL', totals, 'node:' .. node)
+if call('SREM', index, user .. '|' .. session) == 1 and call('SCARD', index) == 0 then
+  call('HDEL', totals, 'node:' .. node)
 end
-local before, now = look(hash, session), clock()
-local own
-for _, entry in ipairs(before.entries) do
-  if entry[1] == field then
-    own = entry
+
+local by = ARGV[5]
+local flat = call('HGETALL', hash)
+local had, since, fields, seq = nil, nil, 0, nil
+local nodes, known = {by}, {[by] = true}
+local others -- of the session: name, connections, since, …
+for i = 1, #flat, 2 do
+  local name = flat[i]
+  if name == 'seq' then
+    seq = flat[i + 1]
+  else
+    local at = find(name, '|', 1, true)
+    local other = sub(name, at + 1)
+    fields = fields + 1
+    if not known[other] then
+      known[other] = true
+      nodes[#nodes + 1] = other
+    end
+    if name == field then
+      had, since = read(flat[i + 1])
+    elseif sub(name, 1, at - 1) == session then
+      others = others or {}
+      others[#others + 1] = name
+      others[#others + 1], others[#others + 2] = read(flat[i + 1])
+    end
   end
 end
-if not own then
+if not had then
   return 0
 end
-local had, since = own[2], own[3]
-local over, left = {}, 0
-for _, entry in ipairs(before.entries) do
-  if entry == own or (entry[2] == 0 and entry[3] <= since) then
-    over[#over + 1] = entry[1]
+
+local over, left, connections = {field}, 0, 0
+for i = 1, others and #others or 0, 3 do
+  if others[i + 1] == 0 and tonumber(others[i + 2]) <= tonumber(since) then
+    over[#over + 1] = others[i]
   else
-    left = left + 1
+    left, connections = left + 1, connections + others[i + 1]
   end
 end
 if had > 0 then
-  redis.call('HINCRBY', totals, 'connections', -had)
+  call('HINCRBY', totals, 'connections', -had)
 end
-before.nodes[by] = true
-if left == 0 then
-  redis.call('HDEL', hash, unpack(over))
-  redis.call('HINCRBY', totals, 'sessions', -1)
-  tell(prefix, hash, user, session, 0, 0, had > 0 and now or since, now, before.nodes)
-  if before.fields == #over then
-    redis.call('DEL', hash)
-    redis.call('HINCRBY', totals, 'users', -1)
-  end
+if left > 0 and had == 0 then
+  call('HDEL', hash, field)
   return 1
 end
-redis.call('HDEL', hash, field)
-if had > 0 then
-  tell(prefix, hash, user, session, 1, before.connections - had, now, now, before.nodes)
+
+local now = had > 0 and clock()
+seq = seq and format('%.0f', seq + 1) or clock()
+if left > 0 then
+  call('HDEL', hash, field)
+  call('HSET', hash, 'seq', seq)
+  tell(nodes, 1, connections, seq, now)
+  return 1
 end
+call('HINCRBY', totals, 'sessions', -1)
+if fields == #over then
+  call('DEL', hash)
+  call('HINCRBY', totals, 'users', -1)
+else
+  call('HDEL', hash, unpack(over))
+  call('HSET', hash, 'seq', seq)
+end
+tell(nodes, 0, 0, seq, now or since)
 return 1

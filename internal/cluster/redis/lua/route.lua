@@ -2,16 +2,19 @@
 -- KEYS  1 the user's hash
 -- ARGV  1 prefix of the channels, 2 the message, 3 user, 4 "1" to tell watchers too
 -- Atomic: the nodes are those of the moment of publication.
-local nodes = {}
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  local node = string.match(field, '|(.*)$')
-  if node and not nodes[node] then
-    nodes[node] = true
-    redis.call('PUBLISH', ARGV[1] .. ':node:' .. node, ARGV[2])
+local call, find, sub = redis.call, string.find, string.sub
+local prefix, message, told = ARGV[1], ARGV[2], {}
+local fields = call('HKEYS', KEYS[1])
+for i = 1, #fields do
+  local at = find(fields[i], '|', 1, true)
+  local node = at and sub(fields[i], at + 1)
+  if node and not told[node] then
+    told[node] = true
+    call('PUBLISH', prefix .. ':node:' .. node, message)
   end
 end
 if ARGV[4] == '1' then
-  redis.call('PUBLISH', ARGV[1] .. ':watch:' .. ARGV[3], ARGV[2])
-  redis.call('PUBLISH', ARGV[1] .. ':watch', ARGV[2])
+  call('PUBLISH', prefix .. ':watch:' .. ARGV[3], message)
+  call('PUBLISH', prefix .. ':watch', message)
 end
 return 1
