@@ -126,7 +126,7 @@ func (g *Gatehouse) presenceChanged(c presence.Change) {
 	if elsewhere := c.Connections > 0 && g.hub.Connections(c.UserID) == 0; !elsewhere { // that node writes it
 		g.rules.Traces.Add(t)
 	}
-	g.hub.PresenceChanged(c.UserID, c.SessionID)
+	g.hub.SessionPresence(c.UserID, c.SessionID, hub.Presence{Online: c.Online, Connections: c.Connections, LastSeenAt: c.LastSeen, Seq: c.Seq})
 }
 
 // used notes that a generation's access token was seen.

@@ -214,7 +214,7 @@ func (r registry) Presence(ctx context.Context, userID string) (map[string]hub.P
 	}
 	out := make(map[string]hub.Presence, len(states))
 	for id, s := range states {
-		out[id] = hub.Presence{Online: s.Online, Connections: s.Connections, LastSeenAt: s.LastSeen}
+		out[id] = hub.Presence{Online: s.Online, Connections: s.Connections, LastSeenAt: s.LastSeen, Seq: s.Seq}
 	}
 	return out, nil
 }

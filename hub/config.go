@@ -116,12 +116,13 @@ type Presence struct {
 	Online      bool // a connection, or its last one ended less than the grace ago
 	Connections int
 	LastSeenAt  time.Time // zero: unknown
+	Seq         int64     // of the user's latest change that this takes into account; 0: unknown. The next one is 1 more
 }
 
 // Registry knows how many connections a session has.
 type Registry interface {
 	// Report says how many connections a session has on this node now. It never blocks. Calls for one user come one at
-	// a time and in order. From within it PresenceChanged may be called, no other method of the Hub.
+	// a time and in order. From within it PresenceChanged and SessionPresence may be called, no other method of the Hub.
 	Report(userID, sessionID string, connections int)
 	// Presence is of all the user's sessions that have connections or are within their grace, over all nodes.
 	Presence(ctx context.Context, userID string) (map[string]Presence, error)

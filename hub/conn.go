@@ -71,6 +71,7 @@ type final struct {
 	frames    [][]byte
 	ended     *wire.SessionEnded // its session did; told in frames
 	forgotten bool               // the hub has let go of the socket: its last frames may go out
+	closed    bool
 }
 
 func newConn(h *Hub, cred Credential) *conn {
@@ -104,12 +105,13 @@ func (c *conn) start(cred Credential, p Principal, err error) {
 func (c *conn) readable() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.final == nil { // behind it, whoever closes the socket reads
+	if c.final == nil || !c.final.closed {
 		c.hand((*conn).read)
 	}
 }
 
-// read takes messages until nothing more has come.
+// read takes messages until nothing more has come or, on a socket that ends, until it has: a client that waits to be
+// read may not read either.
 func (c *conn) read() {
 	for {
 		kind, data, err := c.message()
@@ -143,17 +145,17 @@ func (c *conn) message() (websocket.MessageType, *bytes.Buffer, error) {
 // buffers hold messages while they are read. What is decoded of them is copied.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// park has readable called when something comes. It is false when something has come already, or where it cannot be
-// known. Else the goroutine that read is no longer the one that reads: the next one is, or whoever closes the socket.
+// park has readable called when something comes. It is false when something has come already, when the socket ends, or
+// where it cannot be known. Else the goroutine that read is no longer the one that reads: the next one is, or whoever
+// closes the socket.
 func (c *conn) park() bool {
 	c.mu.Lock()
-	if c.final != nil || c.net.pending() {
-		defer c.mu.Unlock()
-		return c.final != nil
+	rests := c.final == nil && !c.net.pending()
+	if rests {
+		c.net.rest()
 	}
-	c.net.rest()
 	c.mu.Unlock()
-	return c.hub.poll.watch(c)
+	return rests && c.hub.poll.watch(c)
 }
 
 // readFailed ends the socket for a breach of the protocol, or because the client went.

@@ -15,6 +15,7 @@ type devices struct {
 	list    map[string]wire.Session // nil: never loaded
 	reload  bool                    // records may have changed
 	recount bool                    // connections may have changed
+	seq     int64                   // up to which change of connections the list is true; 0: unknown
 }
 
 func newDevices(f *feed) matter { return &devices{f: f} }
@@ -81,6 +82,10 @@ func (t *devicesTurn) failed() {
 }
 
 func (t *devicesTurn) apply() {
+	t.seq = 0
+	for _, p := range t.presence {
+		t.seq = p.Seq // that of the user: all have the same
+	}
 	if !t.records {
 		t.countAgain(t.presence)
 		return
@@ -121,6 +126,24 @@ func (d *devices) replace(records []wire.Session, presence map[string]Presence) 
 		before, known := old[id]
 		d.tell(deltas(before, known, list[id])...)
 	}
+}
+
+// count puts how a session stands now into the list, if that goes on from what the list has, and tells whether something
+// must be loaded instead. Of the session's sockets here, so many, what the registry said was ahead of the changes: one
+// that does not agree with them is history.
+func (d *devices) count(sessionID string, p Presence, here int) (load bool) {
+	before, known := d.list[sessionID]
+	switch {
+	case p.Seq != 0 && p.Seq <= d.seq:
+		return false
+	case d.f.loading, d.seq == 0, p.Seq != d.seq+1, !known, here > 0 && here != p.Connections:
+		d.recount = true
+		return true
+	}
+	d.seq = p.Seq
+	d.list[sessionID] = withPresence(before, p)
+	d.tell(deltas(before, true, d.list[sessionID])...)
+	return false
 }
 
 // countAgain puts fresh counts into the list. A session that is online and not in it must be loaded.

@@ -114,6 +114,15 @@ func (h *Hub) PresenceChanged(userID string, sessionIDs ...string) {
 	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionIDs...) })
 }
 
+// SessionPresence is PresenceChanged of one session that says how it stands now. A feed that knows all changes before
+// this one takes it over without reading.
+func (h *Hub) SessionPresence(userID, sessionID string, p Presence) {
+	_, here := h.count(userID, sessionID)
+	notify(h, feedKey{wire.FeedDevices, userID}, func(d *devices) bool { return d.count(sessionID, p, here) })
+	notify(h, feedKey{name: wire.FeedPresence}, func(p *people) bool { return p.changed(userID) })
+	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionID) })
+}
+
 // AuditAdded says that a row was added to the audit. It is read if somebody watches.
 func (h *Hub) AuditAdded(eventID string) {
 	notify(h, feedKey{name: wire.FeedAudit}, func(r *rows) bool { return r.changed(eventID) })
@@ -158,10 +167,7 @@ func (h *Hub) Deliver(d Delivery) int {
 
 // Connections is how many authenticated sockets the user has here.
 func (h *Hub) Connections(userID string) int {
-	s := h.shardOf(userID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, n := s.countLocked(userID, "")
+	n, _ := h.count(userID, "")
 	return n
 }
 

@@ -38,15 +38,22 @@ func (s *shard) ofLocked(userID string, f func(*conn)) {
 	}
 }
 
-// countLocked is how many sockets the session has, and its user.
-func (s *shard) countLocked(userID, sessionID string) (session, user int) {
+// count is how many sockets the user has here, and how many of them the session.
+func (h *Hub) count(userID, sessionID string) (user, session int) {
+	s := h.shardOf(userID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.countLocked(userID, sessionID)
+}
+
+func (s *shard) countLocked(userID, sessionID string) (user, session int) {
 	s.ofLocked(userID, func(c *conn) {
 		user++
 		if c.p.SessionID == sessionID {
 			session++
 		}
 	})
-	return session, user
+	return user, session
 }
 
 // enter admits work to the hub, unless it is closing. Its end is h.work.Done.
@@ -105,7 +112,7 @@ func (h *Hub) register(c *conn, p Principal) *Error {
 func (s *shard) register(c *conn, p Principal, l *Limits) *Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ofSession, ofUser := s.countLocked(p.UserID, p.SessionID); ofSession >= l.PerSession || ofUser >= l.PerUser {
+	if ofUser, ofSession := s.countLocked(p.UserID, p.SessionID); ofSession >= l.PerSession || ofUser >= l.PerUser {
 		return &Error{Code: wire.CloseRateLimited.Name(), Detail: "too many connections", RetryAfter: comeBackLater}
 	}
 	c.mu.Lock()
@@ -162,9 +169,7 @@ func (h *Hub) report(userID, sessionID string) {
 	s := h.shardOf(userID)
 	s.reporting.Lock()
 	defer s.reporting.Unlock()
-	s.mu.Lock()
-	n, _ := s.countLocked(userID, sessionID)
-	s.mu.Unlock()
+	_, n := h.count(userID, sessionID)
 	h.cfg.Presence.Report(userID, sessionID, n)
 }
 

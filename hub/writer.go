@@ -186,11 +186,14 @@ func (c *conn) close(broken bool) {
 	if heard := c.hub.cfg.Ended; heard != nil && last.ended != nil {
 		heard(last.ended.Reason, max(time.Since(time.Time(last.ended.At)), 0))
 	}
-	defer c.hub.work.Done()
-	defer c.hub.poll.forget(c)
 	if broken || last.code == 0 {
 		c.ws.CloseNow()
-		return
+	} else {
+		c.ws.Close(websocket.StatusCode(last.code), last.code.Name())
 	}
-	c.ws.Close(websocket.StatusCode(last.code), last.code.Name())
+	c.hub.poll.forget(c)
+	c.mu.Lock()
+	last.closed = true
+	c.mu.Unlock()
+	c.hub.work.Done()
 }

@@ -16,6 +16,7 @@ type State struct {
 	Online      bool
 	Connections int       // over all nodes; 0 during the grace
 	LastSeen    time.Time // when its count last changed; a session with connections is being seen now
+	Seq         int64     // of the user's latest change when this was read; 0: not known
 }
 
 // Change is one step of a session. The Seq of a user's changes goes up by one; a user who was forgotten in between
@@ -126,7 +127,7 @@ func (u *Users) Of(userID string) map[string]State {
 	states := map[string]State{}
 	if one := u.users[userID]; one != nil {
 		for d := one.first; d != nil; d = d.next {
-			states[d.sessionID] = State{Online: true, Connections: int(d.total), LastSeen: instant(d.lastSeen)}
+			states[d.sessionID] = State{Online: true, Connections: int(d.total), LastSeen: instant(d.lastSeen), Seq: one.seq}
 		}
 	}
 	return states

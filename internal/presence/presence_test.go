@@ -113,7 +113,7 @@ func TestOfBelongsToTheCaller(t *testing.T) {
 	u := New(time.Second)
 	u.Report("u", "a", "n", 2, after(7))
 	got := u.Of("u")
-	if got["a"] != (State{Online: true, Connections: 2, LastSeen: after(7)}) {
+	if got["a"] != (State{Online: true, Connections: 2, LastSeen: after(7), Seq: after(7).UnixMicro()}) {
 		t.Errorf("Of = %+v", got)
 	}
 	delete(got, "a")

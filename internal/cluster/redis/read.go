@@ -105,7 +105,20 @@ func (c *Cluster) states(ctx context.Context, userID string, hash map[string]str
 		}
 		states[session] = s
 	}
+	upTo(states, hash["seq"])
 	return states
+}
+
+// upTo says up to which change the states are known.
+func upTo(states map[string]presence.State, seq string) {
+	n, err := strconv.ParseInt(seq, 10, 64)
+	if err != nil {
+		return // there is no hash
+	}
+	for id, s := range states {
+		s.Seq = n
+		states[id] = s
+	}
 }
 
 // alive tells whether the node's entries count. Leases are read again for a node that came since they were.
