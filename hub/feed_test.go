@@ -271,3 +271,55 @@ func TestFeedNames(t *testing.T) {
 		c.works()
 	})
 }
+
+// A change of presence that follows on what the feed knows is told as it is. One that the feed knows is nothing. When some
+// are missing between, when none has a number, or when it does not say what sockets here do, how things stand is read.
+func TestPresenceIsTakenOver(t *testing.T) {
+	for name, test := range map[string]struct {
+		change Presence // its Seq counts from what the feed knows
+		here   bool     // it is of the watcher's own session, which has one socket
+		reads  int
+		told   bool // as it is
+	}{
+		"the next":            {Presence{Online: true, Connections: 3, Seq: 1}, false, 0, true},
+		"the next, offline":   {Presence{Seq: 1}, false, 0, false}, // it was
+		"known already":       {Presence{Online: true, Connections: 3, Seq: 0}, false, 0, false},
+		"one is missing":      {Presence{Online: true, Connections: 3, Seq: 2}, false, 1, false},
+		"sockets here agree":  {Presence{Online: true, Connections: 1, Seq: 1}, true, 0, false},
+		"sockets here do not": {Presence{Online: true, Connections: 2, Seq: 1}, true, 1, false},
+		"it has not a number": {Presence{Online: true, Connections: 3, Seq: -1 << 40}, false, 1, false},
+		"one of long ago":     {Presence{Online: true, Connections: 3, Seq: -1}, false, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, Limits{}, func(t *testing.T, l *lab) {
+				p, other := l.signIn("usr_1"), l.signIn("usr_1")
+				c := l.watch(p)
+				l.rest()
+				session := other.SessionID
+				if test.here {
+					session = p.SessionID
+				}
+				change, reads := test.change, 0
+				l.with(func() {
+					l.seqs["usr_1"] += 10 // there may be some before
+				})
+				l.hub.PresenceChanged("usr_1")
+				l.rest()
+				l.with(func() {
+					reads = l.reads
+					change.Seq = max(0, change.Seq+l.seqs["usr_1"])
+				})
+				l.hub.SessionPresence("usr_1", session, change)
+				l.rest()
+				var read int
+				l.with(func() { read = l.reads - reads })
+				if read != test.reads {
+					t.Errorf("read %d times", read)
+				}
+				if got := c.replay()[session]; test.told != (got.Connections == 3) {
+					t.Errorf("told %+v", got)
+				}
+			})
+		})
+	}
+}

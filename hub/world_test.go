@@ -24,6 +24,8 @@ type world struct {
 	sessions map[string]wire.Session // ended ones too
 	ended    map[string]*Error       // by session
 	counts   map[string]int
+	seqs     map[string]int64 // by user
+	reads    int              // of the registry
 	fenced   *Error
 	broken   error // of the directory
 	down     error // of the registry
@@ -43,7 +45,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		creds: map[string]Principal{}, refusals: map[string]*Error{}, tickets: map[string]bool{},
-		sessions: map[string]wire.Session{}, ended: map[string]*Error{}, counts: map[string]int{}, linger: map[string]bool{},
+		sessions: map[string]wire.Session{}, ended: map[string]*Error{}, counts: map[string]int{}, seqs: map[string]int64{}, linger: map[string]bool{},
 		factors: map[string]*factor{}, handlers: map[string]Handler{},
 	}
 }
@@ -218,12 +220,19 @@ func (w *world) Sessions(ctx context.Context, user string, known []string) ([]wi
 func (w *world) Report(user, session string, n int) {
 	w.mu.Lock()
 	w.counts[session] = n
+	w.seqs[user]++
+	now := w.presenceLocked(user, session)
 	heard := w.onReport
 	w.mu.Unlock()
 	if heard != nil {
 		heard(n)
 	}
-	w.hub.PresenceChanged(user, session)
+	w.hub.SessionPresence(user, session, now)
+}
+
+func (w *world) presenceLocked(user, session string) Presence {
+	n := w.counts[session]
+	return Presence{Online: n > 0 || w.linger[session], Connections: n, Seq: w.seqs[user]}
 }
 
 func (w *world) Presence(_ context.Context, user string) (map[string]Presence, error) {
@@ -232,10 +241,11 @@ func (w *world) Presence(_ context.Context, user string) (map[string]Presence, e
 	if w.down != nil {
 		return nil, w.down
 	}
+	w.reads++
 	out := map[string]Presence{}
-	for s, n := range w.counts {
-		if w.sessions[s].UserID == user && (n > 0 || w.linger[s]) {
-			out[s] = Presence{Online: true, Connections: n}
+	for s := range w.counts {
+		if p := w.presenceLocked(user, s); w.sessions[s].UserID == user && p.Online {
+			out[s] = p
 		}
 	}
 	return out, nil
