@@ -2,9 +2,9 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,43 +23,177 @@ const (
 // ErrNotSent says that a hint reached this node only.
 var ErrNotSent = errors.New("hint not sent to the other nodes")
 
-// outbox holds the hints on their way out.
+// outbox holds the hints on their way out. While there is a line, who publishes sends by it, and what has to wait is
+// sent when answers come; while there is none, the sender takes what waits.
 type outbox struct {
-	wake chan struct{} // capacity 1
+	names names
+	wake  chan struct{} // capacity 1: there is something for the sender
 
-	mu    sync.Mutex // guards the following
-	queue []letter
-	lost  int64
+	mu     sync.Mutex // guards the following
+	queue  []letter   // with a line, only while it has something unanswered
+	line   *line      // or nil
+	ending bool       // the sender waits for the last answers
+	lost   int64
 }
 
-// letter is a hint as it goes out: to every node, or to those of a user.
+// letter is a hint as it goes out: to every node, or to those of a user. A probe is one too, to a channel.
 type letter struct {
 	message  string
+	channel  string
 	user     string // "" for every node
 	watchers bool   // those who watch the user too
+	again    bool   // the script was not known before
 }
 
+// put sends or queues a letter.
 func (o *outbox) put(l letter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.queue) >= mostHints {
+	switch {
+	case o.line != nil && len(o.queue) == 0 && o.line.free(l):
+		o.writeLocked([]letter{l})
+		return true
+	case len(o.queue) >= mostHints:
 		o.lost++
 		return false
 	}
 	o.queue = append(o.queue, l)
-	signal(o.wake)
+	if o.line == nil {
+		signal(o.wake)
+	}
 	return true
 }
 
+// take is for the sender: there is nothing for it while there is a line.
 func (o *outbox) take() []letter {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := min(len(o.queue), hintBatch)
+	if o.line != nil {
+		return nil
+	}
+	return o.takeLocked(math.MaxInt)
+}
+
+// takeLocked takes hints of so many bytes, one at least if there is any.
+func (o *outbox) takeLocked(most int) []letter {
+	n := 0
+	for n < min(len(o.queue), hintBatch) && (n == 0 || most >= o.queue[n].size()) {
+		most -= o.queue[n].size()
+		n++
+	}
 	batch := o.queue[:n:n]
 	if o.queue = o.queue[n:]; len(o.queue) == 0 {
 		o.queue = nil // and with it what was sent
 	}
 	return batch
+}
+
+func (o *outbox) writeLocked(batch []letter) {
+	if err := o.line.write(o.names, batch); err != nil {
+		o.hangUpLocked()
+	}
+}
+
+func (o *outbox) flushLocked() {
+	if o.line != nil && len(o.queue) > 0 && o.line.free(o.queue[0]) {
+		o.writeLocked(o.takeLocked(mostUnheard - o.line.bytes))
+	}
+	if o.ending && (o.line == nil || len(o.line.unanswered) == 0) {
+		signal(o.wake)
+	}
+}
+
+// attach begins with a line.
+func (o *outbox) attach(l *line) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.line = l
+	o.flushLocked()
+}
+
+func (o *outbox) hasLine() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.line != nil
+}
+
+// probe sends a probe the way of the hints, and tells whether there is a line for it.
+func (o *outbox) probe(channel, message string) bool {
+	return o.hasLine() && o.put(letter{channel: channel, message: message})
+}
+
+// answered takes the answer to the next hint of the line, which is lost if that is an error that lasts.
+func (o *outbox) answered(l *line, err error) (one letter, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.line != l || len(l.unanswered) == 0 {
+		return one, false
+	}
+	one = l.answered()
+	if err != nil && (one.again || !unknown(err)) {
+		o.lost++
+	}
+	return one, true
+}
+
+// flush sends what waited for answers, and before it what has to be sent again.
+func (o *outbox) flush(l *line, unsent []letter) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(unsent) > 0 {
+		o.queue = append(unsent, o.queue...)
+	}
+	if o.line == l {
+		o.flushLocked()
+	}
+}
+
+// hangUp ends the line, if it is still this one.
+func (o *outbox) hangUp(l *line) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l != nil && o.line == l {
+		o.hangUpLocked()
+	}
+}
+
+// drop ends the line, whichever it is.
+func (o *outbox) drop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.line != nil {
+		o.hangUpLocked()
+	}
+}
+
+// hangUpLocked ends the line. What was not answered is lost: it may have been sent.
+func (o *outbox) hangUpLocked() {
+	for _, l := range o.line.unanswered {
+		if l.channel == "" {
+			o.lost++
+		}
+	}
+	o.line.conn.Close()
+	o.line = nil
+	signal(o.wake)
+}
+
+// rest waits until everything that was written to the line is answered.
+func (o *outbox) rest(ctx context.Context) {
+	for {
+		o.mu.Lock()
+		o.ending = true
+		done := o.line == nil || len(o.line.unanswered) == 0
+		o.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-o.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (o *outbox) lose(n int) {
@@ -83,7 +217,24 @@ func (c *Cluster) deliver(h cluster.Hint) {
 	f(h)
 }
 
-// Publish hands the hint to the subscriber of this node before it returns, and to Redis without waiting for it. An
+// encode writes a hint as it travels. What names its kind, user and session are words without a space.
+func encode(origin string, h cluster.Hint) string {
+	return "h " + origin + " " + h.Kind + " " + h.UserID + " " + h.SessionID + " " + string(h.Body)
+}
+
+// decode reads what encode wrote.
+func decode(text string) (origin string, h cluster.Hint, ok bool) {
+	origin, text, _ = strings.Cut(text, " ")
+	h.Kind, text, _ = strings.Cut(text, " ")
+	h.UserID, text, _ = strings.Cut(text, " ")
+	h.SessionID, text, ok = strings.Cut(text, " ")
+	if text != "" {
+		h.Body = []byte(text)
+	}
+	return origin, h, ok
+}
+
+// Publish hands the hint to the subscriber of this node before it returns, and to Redis without waiting for an answer. An
 // error is ErrNotSent: too many wait already.
 //
 // What ends sessions or changes claims goes to every node, and so does what staff may be watching anywhere: rows of the
@@ -91,11 +242,7 @@ func (c *Cluster) deliver(h cluster.Hint) {
 // Redis Cluster the one kind may overtake the other.
 func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	c.deliver(h)
-	data, err := json.Marshal(h)
-	if err != nil {
-		return fmt.Errorf("encode hint: %w", err)
-	}
-	l := letter{message: "h " + c.origin + " " + string(data)}
+	l := letter{message: encode(c.origin, h)}
 	switch h.Kind {
 	case cluster.KindMessage:
 		l.user = h.UserID
@@ -108,18 +255,23 @@ func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	return nil
 }
 
-// send sends hints until the end, and then what is left.
+// send keeps a line, and sends hints while there is none, until the end, and then what is left.
 func (c *Cluster) send() {
+	defer c.out.drop()
 	for ended := false; !ended; {
 		select {
 		case <-c.out.wake:
 		case <-c.closing:
 			ended = true
+			c.out.rest(c.ctx)
 		}
 		for batch := c.out.take(); len(batch) > 0; batch = c.out.take() {
 			lost, err := c.sendBatch(batch)
 			c.out.lose(lost)
 			c.note("hints cannot be sent", err)
+		}
+		if !ended {
+			c.connectLine()
 		}
 	}
 }
@@ -155,17 +307,35 @@ func (c *Cluster) sendBatch(batch []letter) (lost int, err error) {
 }
 
 func (c *Cluster) post(ctx context.Context, pipe driver.Pipeliner, l letter) {
-	if l.user == "" && !c.clustered() {
+	switch {
+	case l.channel != "":
+		pipe.Publish(ctx, l.channel, l.message)
+	case l.user == "" && !c.clustered():
 		pipe.Publish(ctx, c.names.hints(), l.message)
-		return
-	}
-	if l.user == "" {
+	case l.user == "":
 		hintScript.EvalSha(ctx, pipe, []string{c.names.leases()}, c.cfg.Prefix, l.message)
-		return
+	default:
+		routeScript.EvalSha(ctx, pipe, []string{c.names.user(l.user)}, c.cfg.Prefix, l.message, l.user, l.mark())
 	}
-	watchers := ""
-	if l.watchers {
-		watchers = "1"
-	}
-	routeScript.EvalSha(ctx, pipe, []string{c.names.user(l.user)}, c.cfg.Prefix, l.message, l.user, watchers)
 }
+
+// command appends it as it goes to a single server.
+func (l letter) command(buf []byte, n names) []byte {
+	switch {
+	case l.channel != "":
+		return command(buf, "PUBLISH", l.channel, l.message)
+	case l.user == "":
+		return command(buf, "PUBLISH", n.hints(), l.message)
+	}
+	return command(buf, "EVALSHA", routeScript.Hash(), "1", n.user(l.user), n.prefix, l.message, l.user, l.mark())
+}
+
+func (l letter) mark() string {
+	if l.watchers {
+		return "1"
+	}
+	return ""
+}
+
+// size is about how many bytes it takes to send.
+func (l letter) size() int { return len(l.message) + 256 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -11,7 +10,6 @@ import (
 
 	driver "github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/presence"
 )
 
@@ -111,16 +109,14 @@ func (c *Cluster) hear(id string, m *driver.Message) {
 }
 
 func (c *Cluster) hearHint(text string) {
-	origin, body, _ := strings.Cut(text, " ")
-	if origin == c.origin {
-		return // had it first
+	origin, h, ok := decode(text)
+	switch {
+	case origin == c.origin: // had it first
+	case !ok:
+		c.log.Error("hint that does not decode", "from", origin)
+	default:
+		c.deliver(h)
 	}
-	var h cluster.Hint
-	if err := json.Unmarshal([]byte(body), &h); err != nil {
-		c.log.Error("hint that does not decode", "error", err)
-		return
-	}
-	c.deliver(h)
 }
 
 // readChange reads what the scripts wrote: the first of some steps of a session, the connections after each, and the

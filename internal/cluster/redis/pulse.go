@@ -137,6 +137,9 @@ func (c *Cluster) probe() {
 		case <-c.pulse.rose:
 			signal(c.unread)
 		}
+		if !c.pulse.beating(healthyFor) {
+			c.out.drop() // its server may not be the one that is heard
+		}
 		_ = c.probeOnce(c.ctx) // what does not come back says it all
 	}
 }
@@ -145,6 +148,9 @@ func (c *Cluster) probeOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	message := fmt.Sprint("p ", time.Since(c.pulse.started).Nanoseconds())
+	if c.out.probe(c.names.node(c.id()), message) {
+		return nil
+	}
 	server, err := c.hintServer(ctx)
 	if err != nil {
 		return err
@@ -163,6 +169,7 @@ func (c *Cluster) probed(text string) {
 		c.replaced.Store(true)
 		c.held.kick()
 		signal(c.look)
+		signal(c.out.wake)
 	}
 }
 

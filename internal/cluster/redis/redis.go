@@ -116,7 +116,7 @@ func Open(cfg Config) (*Cluster, error) {
 	c := &Cluster{
 		cfg: cfg, log: cfg.Log, db: db, names: names{cfg.Prefix}, origin: id.New(id.Node), started: time.Now(),
 		closing: make(chan struct{}),
-		pulse:   newPulse(), out: &outbox{wake: make(chan struct{}, 1)}, told: newTeller(), held: newHoldings(cfg.Grace),
+		pulse:   newPulse(), out: &outbox{names: names{cfg.Prefix}, wake: make(chan struct{}, 1)}, told: newTeller(), held: newHoldings(cfg.Grace),
 		watches: &watches{byChannel: map[string]*watched{}}, leases: newLeases(cfg.Lease), trouble: &trouble{known: map[string]bool{}},
 		reads: make(chan struct{}, mostReads), takers: takers(), look: make(chan struct{}, 1), unread: make(chan struct{}, 1),
 		node:   cfg.Node,

@@ -1,0 +1,199 @@
+package redis
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+)
+
+// Bounds of a line.
+const (
+	mostDirect  = 8                     // unanswered hints, beyond which others are sent together when these are answered
+	mostUnheard = 16 << 10              // bytes without an answer: what the kernel takes although nobody reads
+	lineTimeout = 50 * time.Millisecond // of a write, which the bounds above let be at once
+)
+
+var errAnswerOfLine = errors.New("redis answered a hint with something else than a number")
+
+// line is a connection to the server that takes the hints, to which whoever publishes writes himself, without waiting
+// for the answer. The driver has none such: there a caller waits, or another goroutine has to be woken first. It is there
+// only while Redis can be reached, and ends with the first thing that goes wrong; hints then go the long way, by
+// sendBatch. All of it but the reading of answers is guarded by the outbox.
+type line struct {
+	conn       net.Conn
+	room       []letter // of unanswered, to be used again
+	unanswered []letter
+	bytes      int // of these
+	buf        []byte
+}
+
+// dial makes a line to the server of a driver's client, as the driver does: also by asking a Sentinel.
+func dial(ctx context.Context, db *driver.Client) (*line, *bufio.Reader, error) {
+	o := db.Options()
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := o.Dialer(ctx, o.Network, o.Addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	room := make([]letter, 0, 2*mostDirect)
+	l, answers := &line{conn: conn, room: room, unanswered: room}, bufio.NewReader(conn)
+	if err := l.greet(o, answers); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return l, answers, nil
+}
+
+// greet signs in and waits for the answers.
+func (l *line) greet(o *driver.Options, answers *bufio.Reader) error {
+	n, buf := 0, []byte(nil)
+	if o.Password != "" {
+		n++
+		if o.Username != "" {
+			buf = command(buf, "AUTH", o.Username, o.Password)
+		} else {
+			buf = command(buf, "AUTH", o.Password)
+		}
+	}
+	if o.DB > 0 {
+		n++
+		buf = command(buf, "SELECT", strconv.Itoa(o.DB))
+	}
+	if n == 0 {
+		return nil
+	}
+	_ = l.conn.SetDeadline(time.Now().Add(ioTimeout))
+	if _, err := l.conn.Write(buf); err != nil {
+		return err
+	}
+	for range n {
+		answer, err := answers.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if answer[0] != '+' {
+			return errAnswerOfLine // its text may repeat what was sent
+		}
+	}
+	return l.conn.SetDeadline(time.Time{})
+}
+
+// command appends a command as the protocol has it.
+func command(buf []byte, args ...string) []byte {
+	buf = strconv.AppendInt(append(buf, '*'), int64(len(args)), 10)
+	for _, arg := range args {
+		buf = strconv.AppendInt(append(buf, "\r\n$"...), int64(len(arg)), 10)
+		buf = append(append(buf, "\r\n"...), arg...)
+	}
+	return append(buf, "\r\n"...)
+}
+
+// free tells whether a hint may be written without waiting for answers.
+func (l *line) free(next letter) bool {
+	return len(l.unanswered) == 0 || len(l.unanswered) < mostDirect && l.bytes+next.size() <= mostUnheard
+}
+
+// write writes hints. After an error some of them may have been sent.
+func (l *line) write(n names, batch []letter) error {
+	l.buf = l.buf[:0]
+	for _, one := range batch {
+		l.buf = one.command(l.buf, n)
+		l.bytes += one.size()
+	}
+	l.unanswered = append(l.unanswered, batch...)
+	if err := l.conn.SetWriteDeadline(time.Now().Add(lineTimeout)); err != nil {
+		return err
+	}
+	_, err := l.conn.Write(l.buf)
+	if cap(l.buf) > 2*mostUnheard {
+		l.buf = nil
+	}
+	return err
+}
+
+// answered forgets the hint that was sent first of those without an answer, and returns it.
+func (l *line) answered() letter {
+	first := l.unanswered[0]
+	l.bytes -= first.size()
+	l.unanswered[0] = letter{}
+	if l.unanswered = l.unanswered[1:]; len(l.unanswered) == 0 {
+		l.unanswered = l.room[:0]
+	}
+	return first
+}
+
+// connectLine makes a line when there is none and Redis can be reached. In a Redis Cluster there is none: a user's
+// hints go to his server.
+func (c *Cluster) connectLine() {
+	db, one := c.db.(*driver.Client)
+	if !one || !c.able() || c.out.hasLine() {
+		return
+	}
+	l, answers, err := dial(c.ctx, db)
+	if err != nil {
+		return // the other way has it too, and tells
+	}
+	c.out.attach(l)
+	c.writers.Go(func() { c.hearAnswers(l, answers) })
+}
+
+// hearAnswers takes the answers until the line ends.
+func (c *Cluster) hearAnswers(l *line, answers *bufio.Reader) {
+	defer context.AfterFunc(c.ctx, func() { l.conn.Close() })()
+	defer c.out.hangUp(l)
+	var unsent []letter
+	for {
+		text, err := answers.ReadSlice('\n')
+		if err != nil {
+			return
+		}
+		if err = verdict(text); errors.Is(err, errAnswerOfLine) {
+			c.note("hints cannot be sent", err)
+			return
+		}
+		one, ok := c.out.answered(l, err)
+		if !ok {
+			return
+		}
+		if unknown(err) && !one.again {
+			one.again = true
+			unsent = append(unsent, one)
+		} else {
+			c.note("hints cannot be sent", err)
+		}
+		if answers.Buffered() > 0 {
+			continue
+		}
+		if len(unsent) > 0 {
+			c.note("hints cannot be sent", c.load(c.ctx))
+		}
+		c.out.flush(l, unsent)
+		unsent = nil
+	}
+}
+
+// verdict is what an answer to a hint says.
+func verdict(answer []byte) error {
+	switch answer[0] {
+	case ':':
+		return nil
+	case '-':
+		return refusal(bytes.TrimSpace(answer[1:]))
+	}
+	return errAnswerOfLine
+}
+
+// refusal is an error that Redis answered.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// RedisError makes it one to the driver.
+func (r refusal) RedisError() {}
