@@ -90,7 +90,7 @@ func (f *Follower) Read(ctx context.Context) error {
 	since := f.since.Add(-f.cfg.Overlap)
 	f.mu.Unlock()
 	began := f.cfg.Now()
-	got, err := f.changes(ctx, since)
+	got, err := f.cfg.Source.ChangesBut(ctx, since, f.cfg.Memory.has)
 	if err != nil {
 		f.mu.Lock()
 		f.failed++
@@ -109,14 +109,6 @@ func (f *Follower) Read(ctx context.Context) error {
 	f.reads++
 	f.since, f.readAt = got.Now, began // not before memory has it: a node that was fenced admits again from here on
 	return nil
-}
-
-// changes is what the store has since then, where it can tell without what Memory has.
-func (f *Follower) changes(ctx context.Context, since time.Time) (Changes, error) {
-	if lean, ok := f.cfg.Source.(Lean); ok {
-		return lean.ChangesBut(ctx, since, f.cfg.Memory.has)
-	}
-	return f.cfg.Source.Changes(ctx, since)
 }
 
 // Nudge asks for a read at once: after a gap in the bus.

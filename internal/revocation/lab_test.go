@@ -23,7 +23,7 @@ type records struct {
 	asked    []time.Time // since
 	foreign  bool        // another process wrote
 	down     error
-	torn     error // of Changes only
+	torn     error // of ChangesBut only
 }
 
 type visible[T any] struct {
@@ -31,7 +31,11 @@ type visible[T any] struct {
 	since time.Time
 }
 
-func (r *records) Changes(_ context.Context, since time.Time) (Changes, error) {
+func (r *records) Changes(ctx context.Context, since time.Time) (Changes, error) {
+	return r.ChangesBut(ctx, since, func(string, int, time.Time) bool { return false })
+}
+
+func (r *records) ChangesBut(_ context.Context, since time.Time, known Known) (Changes, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := errors.Join(r.down, r.torn); err != nil {
@@ -43,12 +47,12 @@ func (r *records) Changes(_ context.Context, since time.Time) (Changes, error) {
 	}
 	r.asked = append(r.asked, since)
 	for _, s := range r.sessions {
-		if !s.rec.ChangedAt.Before(since) && !s.since.After(time.Now()) {
+		if !s.rec.ChangedAt.Before(since) && !s.since.After(time.Now()) && !known(s.rec.ID, s.rec.Version, s.rec.ChangedAt) {
 			c.Sessions = append(c.Sessions, s.rec)
 		}
 	}
 	for _, u := range r.users {
-		if !u.rec.ChangedAt.Before(since) && !u.since.After(time.Now()) {
+		if !u.rec.ChangedAt.Before(since) && !u.since.After(time.Now()) && !known(u.rec.ID, u.rec.Version, u.rec.ChangedAt) {
 			c.Users = append(c.Users, u.rec)
 		}
 	}

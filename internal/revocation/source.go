@@ -19,15 +19,14 @@ type Changes struct {
 type Source interface {
 	// Changes are the records stamped at or after since. The zero time asks for none: only for the clock.
 	Changes(ctx context.Context, since time.Time) (Changes, error)
+	// ChangesBut is Changes without the records that are known, by id, version and stamp: whatever changed within the
+	// overlap is asked for again and again, and the follower has it. Of the others there may be no more than what a
+	// Change tells of.
+	ChangesBut(ctx context.Context, since time.Time, known Known) (Changes, error)
 	// Moved tells, cheaply, whether another process may have written since the last call. A store that cannot tell
 	// answers false, and is read at intervals.
 	Moved(ctx context.Context) (bool, error)
 }
 
-// Lean is a Source that spares the follower what it has: whatever changed within the overlap is asked for again and
-// again.
-type Lean interface {
-	// ChangesBut is Changes without the records that are known, by id, version and stamp. Of the others there is only
-	// what a Change tells of.
-	ChangesBut(ctx context.Context, since time.Time, known func(id string, version int, at time.Time) bool) (Changes, error)
-}
+// Known tells whether the reader has this version of a record.
+type Known = func(id string, version int, at time.Time) bool

@@ -21,13 +21,10 @@ func (s *Store) Changes(ctx context.Context, since time.Time) (revocation.Change
 	return s.changes(ctx, since, bson.D{}, bson.D{}, func(string, int, time.Time) bool { return false })
 }
 
-// ChangesBut is revocation.Lean's.
-func (s *Store) ChangesBut(ctx context.Context, since time.Time, known known) (revocation.Changes, error) {
+// ChangesBut is revocation.Source's.
+func (s *Store) ChangesBut(ctx context.Context, since time.Time, known revocation.Known) (revocation.Changes, error) {
 	return s.changes(ctx, since, fields(ofSession), fields(ofUser), known)
 }
-
-// known tells whether the reader has this version of a record.
-type known = func(id string, version int, at time.Time) bool
 
 // What a revocation.Change tells of.
 var (
@@ -48,7 +45,7 @@ func fields(names []string) (projection bson.D) {
 	return projection
 }
 
-func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser bson.D, known known) (revocation.Changes, error) {
+func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser bson.D, known revocation.Known) (revocation.Changes, error) {
 	return call(ctx, "read changes", func(ctx context.Context) (c revocation.Changes, err error) {
 		if c.Now, err = s.clock(ctx); err != nil {
 			return c, fmt.Errorf("clock: %w", err)
@@ -67,7 +64,7 @@ func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser 
 }
 
 // changed is the records that were stamped since then and are not known. Of those that are, little is looked at.
-func changed[D, R any](ctx context.Context, c *driver.Collection, since time.Time, fields bson.D, known known, record func(D) R) (all []R, err error) {
+func changed[D, R any](ctx context.Context, c *driver.Collection, since time.Time, fields bson.D, known revocation.Known, record func(D) R) (all []R, err error) {
 	cursor, err := confirmed(c).Find(ctx, changedSince(since), options.Find().SetProjection(fields))
 	if err != nil {
 		return nil, err

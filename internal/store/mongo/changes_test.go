@@ -1,16 +1,11 @@
 package mongo
 
 import (
-	"cmp"
-	"reflect"
-	"slices"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/id"
-	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
@@ -55,72 +50,5 @@ func TestUserChangedIsSeenByOtherNodes(t *testing.T) {
 	c, err := nodes[1].Changes(t.Context(), u.ChangedAt)
 	if err != nil || len(c.Users) != 1 || c.Users[0].Epoch != 1 {
 		t.Errorf("changes are %+v, %v", c.Users, err)
-	}
-}
-
-// TestChangesButTellWhatAChangeTells: of what is not known all that a Change tells of is there, of what is known nothing.
-func TestChangesButTellWhatAChangeTells(t *testing.T) {
-	s := open(t, newDatabase(t))
-	var since time.Time
-	var want []revocation.Change
-	device := func(sess session.Session) {
-		sess.ID, sess.UserID, sess.AAL, sess.CreatedAt = id.New(id.Session), id.New(id.User), 2, time.Now()
-		sess, err := s.InsertSession(t.Context(), sess)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if since.IsZero() {
-			since = sess.ChangedAt
-		}
-		want = append(want, revocation.OfSession(sess))
-	}
-	user := func(u account.User) {
-		u.ID, u.Epoch, u.CreatedAt = id.New(id.User), 3, time.Now()
-		u.Email = u.ID + "@example.com"
-		u, err := s.InsertUser(t.Context(), u)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, revocation.OfUser(u))
-	}
-	device(session.Session{Name: "lives"})
-	device(session.Session{EndedAt: time.Now(), EndReason: "kicked", EndedBy: wire.By{Kind: wire.ByAdmin, Name: "Root"}, EndMessage: "call me"})
-	user(account.User{Name: "plain", Roles: []string{"user"}})
-	user(account.User{Name: "off", Roles: []string{"user", "admin"}, Disabled: true})
-	user(account.User{Name: "half", Roles: []string{"user"}, TOTP: &account.TOTP{Secret: []byte("x")}, RecoveryCodes: []string{"a"}})
-	user(account.User{
-		Name: "all", Roles: []string{"user"}, TOTP: &account.TOTP{Secret: []byte("x"), ConfirmedAt: time.Now()}, RecoveryCodes: []string{"a", "b"},
-		Passkeys: []account.Passkey{{ID: "p", Name: "key", Credential: []byte("{}")}},
-	})
-	read := func(known func(string, int, time.Time) bool) (got []revocation.Change) {
-		c, err := s.ChangesBut(t.Context(), since, known)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, x := range c.Sessions {
-			got = append(got, revocation.OfSession(x))
-		}
-		for _, x := range c.Users {
-			got = append(got, revocation.OfUser(x))
-		}
-		return got
-	}
-	byKey := func(a, b revocation.Change) int { return cmp.Compare(a.SessionID+a.UserID, b.SessionID+b.UserID) }
-	slices.SortFunc(want, byKey)
-	got := read(func(string, int, time.Time) bool { return false })
-	slices.SortFunc(got, byKey)
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("told\n%+v\nwant\n%+v", got, want)
-	}
-	old := want[0]
-	got = read(func(key string, version int, at time.Time) bool {
-		if key == old.SessionID || key == old.UserID {
-			return version == old.Version && at.Equal(old.At)
-		}
-		return false
-	})
-	slices.SortFunc(got, byKey)
-	if !reflect.DeepEqual(got, want[1:]) {
-		t.Errorf("but one: told\n%+v\nwant\n%+v", got, want[1:])
 	}
 }

@@ -1,9 +1,14 @@
 package storetest
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
+	"github.com/gatehouse-dev/gatehouse/internal/id"
+	"github.com/gatehouse-dev/gatehouse/internal/revocation"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
@@ -54,6 +59,77 @@ func changes(s suite) {
 	if len(c.Sessions) != 0 || len(c.Users) != 0 || c.Now.IsZero() {
 		s.t.Errorf("the zero time asks for the clock alone, got %+v", c)
 	}
+}
+
+// changesBut: of what is not known all that a Change tells of is there, of what is known nothing.
+func changesBut(s suite) {
+	var want []revocation.Change
+	device := func(rec session.Session) { want = append(want, revocation.OfSession(s.insertSession(rec))) }
+	user := func(change func(*account.User)) {
+		u := newUser(id.New("u") + "@example.com")
+		change(&u)
+		want = append(want, revocation.OfUser(s.insertUser(u)))
+	}
+	s.putSession()
+	s.putUser()
+	since := s.later()
+	device(newSession("usr_a"))
+	device(end(newSession("usr_a"), epoch))
+	user(func(u *account.User) {})
+	user(func(u *account.User) { u.Roles, u.Disabled = []string{"user", "admin"}, true })
+	user(func(u *account.User) { u.TOTP, u.RecoveryCodes = &account.TOTP{Secret: []byte("x")}, []string{"a"} })
+	user(func(u *account.User) {
+		u.TOTP, u.RecoveryCodes = &account.TOTP{Secret: []byte("x"), ConfirmedAt: epoch}, []string{"a", "b"}
+		u.Passkeys = []account.Passkey{{ID: "p", Name: "key", Credential: []byte("{}")}}
+	})
+	order := func(list []revocation.Change) []revocation.Change {
+		slices.SortFunc(list, func(a, b revocation.Change) int { return cmp.Compare(a.SessionID+a.UserID, b.SessionID+b.UserID) })
+		return list
+	}
+	read := func(since time.Time, known revocation.Known) (got []revocation.Change) {
+		c, err := s.ChangesBut(s.ctx, since, known)
+		s.ok(err)
+		if c.Now.Before(since) {
+			s.t.Errorf("the clock %v is before what it stamped", c.Now)
+		}
+		for _, rec := range c.Sessions {
+			got = append(got, revocation.OfSession(rec))
+		}
+		for _, u := range c.Users {
+			got = append(got, revocation.OfUser(u))
+		}
+		return order(got)
+	}
+	nothing := func(string, int, time.Time) bool { return false }
+	want = order(want)
+	s.same("nothing known", read(since, nothing), want)
+	for _, i := range []int{0, len(want) - 1} { // a session and a user
+		old := want[i]
+		is := func(key string) bool { return key == old.SessionID || old.SessionID == "" && key == old.UserID }
+		got := read(since, func(key string, version int, at time.Time) bool {
+			return is(key) && version == old.Version && at.Equal(old.At)
+		})
+		s.same("one known", got, slices.Delete(slices.Clone(want), i, i+1))
+		got = read(since, func(key string, version int, at time.Time) bool {
+			return is(key) && version == old.Version+1 && at.Equal(old.At)
+		})
+		s.same("another version known", got, want)
+	}
+	s.same("all known", len(read(since, func(string, int, time.Time) bool { return true })), 0)
+	s.same("the clock alone", len(read(time.Time{}, nothing)), 0)
+}
+
+// changesButMany: so many that a store reads them in several steps.
+func changesButMany(s suite) {
+	since := s.later()
+	const many = 1100
+	ids := make([]string, many)
+	for i := range ids {
+		ids[i] = s.insertSession(newSession("usr_a")).ID
+	}
+	c, err := s.ChangesBut(s.ctx, since, func(key string, _ int, _ time.Time) bool { return key == ids[0] })
+	s.ok(err)
+	s.sameIDs("sessions", sessionIDs(c.Sessions), ids[1:]...)
 }
 
 func purge(s suite) {

@@ -99,6 +99,8 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Store) {
 		{"Webhooks", webhooks},
 		{"ServiceKeys", serviceKeys},
 		{"Changes", changes},
+		{"ChangesBut", changesBut},
+		{"ChangesButMany", changesButMany},
 		{"Purge", purge},
 		{"Moved", moved},
 		{"InsertBulk", insertBulk},
