@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/events"
+	"github.com/gatehouse-dev/gatehouse/internal/hints"
 	"github.com/gatehouse-dev/gatehouse/internal/location"
 	"github.com/gatehouse-dev/gatehouse/internal/mail"
 	"github.com/gatehouse-dev/gatehouse/internal/outbox"
@@ -41,6 +42,7 @@ func (g *Gatehouse) start(ctx context.Context) error {
 	g.run(background, g.keepFence)
 	g.run(background, g.jobs().Run)
 	g.run(background, g.tellVisits)
+	g.run(background, g.tellRows)
 	g.run(background, func(ctx context.Context) error { return g.rules.Traces.Run(ctx, g.rules.FlushEvery()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, calmEvery, "memory", g.giveBack()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire) })
@@ -152,6 +154,62 @@ func (g *Gatehouse) tellVisits(ctx context.Context) error {
 	}
 }
 
+// Rows of the audit are announced at once, and those that follow within rowsEvery together: each call of staff leaves
+// one, and few watch them.
+const (
+	rowsEvery = 20 * time.Millisecond
+	maxRows   = 4096 // that wait; what does not fit is announced by itself
+	rowsInOne = 512  // hint
+)
+
+// rowAdded has those who watch the audit told of a row, on all nodes.
+func (g *Gatehouse) rowAdded(ctx context.Context, eventID string) {
+	select {
+	case g.rows <- eventID:
+	default:
+		hints.Rows(ctx, g.cluster, g.log, []string{eventID})
+	}
+}
+
+// tellRows announces what rowAdded noted.
+func (g *Gatehouse) tellRows(ctx context.Context) error {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case eventID := <-g.rows:
+			g.announceRows(ctx, eventID)
+		}
+		pause.Reset(rowsEvery)
+	}
+}
+
+// announceRows announces rows, and those that wait.
+func (g *Gatehouse) announceRows(ctx context.Context, eventIDs ...string) {
+	for {
+		for more := true; more && len(eventIDs) < rowsInOne; {
+			select {
+			case eventID := <-g.rows:
+				eventIDs = append(eventIDs, eventID)
+			default:
+				more = false
+			}
+		}
+		if len(eventIDs) == 0 {
+			return
+		}
+		hints.Rows(ctx, g.cluster, g.log, eventIDs)
+		eventIDs = nil
+	}
+}
+
 // history is the past as streams of events begin with it.
 func (g *Gatehouse) history() events.History {
 	return events.History{
@@ -197,6 +255,7 @@ func (g *Gatehouse) Close() error {
 	defer cancel()
 	g.hub.CloseAll(wire.CloseRestart)
 	err := g.hub.Shutdown(end)
+	g.announceRows(end)
 	err = errors.Join(err, g.cluster.Close())
 	if g.stop != nil {
 		g.stop()

@@ -79,8 +79,9 @@ func (g *Gatehouse) hint(h cluster.Hint) {
 			g.hub.SessionsChanged(r.UserID, r.SessionID)
 		}
 	case cluster.KindAudit:
-		if eventID, ok := hints.Decode[string](h, g.log); ok {
-			g.hub.AuditAdded(eventID)
+		eventIDs, _ := hints.Decode[[]string](h, g.log)
+		for _, id := range eventIDs {
+			g.hub.AuditAdded(id)
 		}
 	case cluster.KindJob:
 		if jobID, ok := hints.Decode[string](h, g.log); ok {

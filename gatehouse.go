@@ -82,6 +82,7 @@ type Gatehouse struct {
 
 	visits     chan webhook.Event // of devices that came and went, to be queued for webhooks
 	lostVisits atomic.Int64
+	rows       chan string // of the audit, to be announced
 	draining   atomic.Bool
 	heard      atomic.Int64       // when the bus was last known to work, in Unix nanoseconds
 	stop       context.CancelFunc // of the background work
@@ -95,7 +96,7 @@ func Open(ctx context.Context, cfg Config, o Options) (_ *Gatehouse, err error) 
 		return nil, err
 	}
 	log := cmp.Or(o.Log, slog.Default())
-	g := &Gatehouse{cfg: cfg, handlers: o.Handlers, log: log, now: time.Now, node: id.New(id.Node), memory: revocation.NewMemory(), visits: make(chan webhook.Event, maxVisits)}
+	g := &Gatehouse{cfg: cfg, handlers: o.Handlers, log: log, now: time.Now, node: id.New(id.Node), memory: revocation.NewMemory(), visits: make(chan webhook.Event, maxVisits), rows: make(chan string, maxRows)}
 	g.visitors = clientaddr.Resolver{Trusted: cfg.TrustedProxies}
 	if g.places, err = geo.Open(cfg.GeoIPDB); err != nil {
 		return nil, fmt.Errorf("GATEHOUSE_GEOIP_DB: %w", err)
@@ -128,7 +129,9 @@ func (g *Gatehouse) wire() {
 		Source: g.rules.Store, Memory: g.memory, Applied: g.applied, Now: g.now, Log: g.log, Horizon: rules.Horizon(g.cfg),
 		Hurry: func() bool { return !g.cluster.Healthy() },
 	})
-	g.rules.Announce(hints.Announcer(g.cluster, g.log))
+	announcer := hints.Announcer(g.cluster, g.log)
+	announcer.Audit = g.rowAdded
+	g.rules.Announce(announcer)
 	g.hub = hub.New(hub.Config{
 		Node: g.node, Origins: g.cfg.AllowedOrigins, Auth: authenticator{g}, Devices: directory{g}, Presence: registry{g},
 		Courier: courier{g}, Observer: observer{g}, Sessions: everybody{g}, Records: records{g},

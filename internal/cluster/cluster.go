@@ -23,7 +23,7 @@ const (
 	KindSession = "session" // a session's record changed; Body is the change
 	KindUser    = "user"    // a user's record changed; Body is the change
 	KindRenewed = "renewed" // a session was refreshed; Body is its new authority. For the nodes where the user is
-	KindAudit   = "audit"   // a row was added to the audit; Body is its id
+	KindAudit   = "audit"   // rows were added to the audit; Body is their ids
 	KindJob     = "job"     // a job came or stands otherwise; Body is its id
 	KindMessage = "message" // for the sockets of a user's devices; Body is the message. For the nodes where he is
 )

@@ -24,13 +24,7 @@ type Bus interface {
 // written, and the followers will read it.
 func Announcer(bus Bus, log *slog.Logger) rules.Announcer {
 	publish := func(ctx context.Context, kind, userID, sessionID string, body any) {
-		data, err := json.Marshal(body)
-		if err == nil {
-			err = bus.Publish(ctx, cluster.Hint{Kind: kind, UserID: userID, SessionID: sessionID, Body: data})
-		}
-		if err != nil {
-			log.Warn("hint not published", "kind", kind, "error", err)
-		}
+		publish(ctx, bus, log, cluster.Hint{Kind: kind, UserID: userID, SessionID: sessionID}, body)
 	}
 	return rules.Announcer{
 		Session: func(ctx context.Context, s session.Session) {
@@ -42,12 +36,27 @@ func Announcer(bus Bus, log *slog.Logger) rules.Announcer {
 		Renewed: func(ctx context.Context, r session.Renewal) {
 			publish(ctx, cluster.KindRenewed, r.UserID, r.SessionID, r)
 		},
-		Audit: func(ctx context.Context, eventID string) { publish(ctx, cluster.KindAudit, "", "", eventID) },
+		Audit: func(ctx context.Context, eventID string) { publish(ctx, cluster.KindAudit, "", "", []string{eventID}) },
 		Job: func(ctx context.Context, c outbox.Change) {
 			if !c.Deleted { // there is nothing left to tell
 				publish(ctx, cluster.KindJob, "", "", c.Job.ID)
 			}
 		},
+	}
+}
+
+// Rows puts rows that were added to the audit on the bus.
+func Rows(ctx context.Context, bus Bus, log *slog.Logger, eventIDs []string) {
+	publish(ctx, bus, log, cluster.Hint{Kind: cluster.KindAudit}, eventIDs)
+}
+
+func publish(ctx context.Context, bus Bus, log *slog.Logger, h cluster.Hint, body any) {
+	var err error
+	if h.Body, err = json.Marshal(body); err == nil {
+		err = bus.Publish(ctx, h)
+	}
+	if err != nil {
+		log.Warn("hint not published", "kind", h.Kind, "error", err)
 	}
 }
 
