@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 )
 
@@ -51,7 +53,7 @@ type key struct {
 // A token's header is compared with it whole and never parsed, which leaves a forger no algorithm, type, critical
 // extension or key location to choose.
 func header(kid string) (string, error) {
-	text, err := json.Marshal(map[string]string{"alg": "EdDSA", "kid": kid, "typ": "at+jwt"})
+	text, err := json.Marshal(map[string]string{"alg": jwt.SigningMethodEdDSA.Alg(), "kid": kid, "typ": "at+jwt"})
 	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
@@ -69,7 +71,10 @@ func (k *Keys) Sign(c Claims) (string, error) {
 	}
 	text := append(make([]byte, 0, MaxLength), k.current.header...)
 	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), body)
-	signature := ed25519.Sign(k.current.private, text)
+	signature, err := jwt.SigningMethodEdDSA.Sign(string(text), k.current.private)
+	if err != nil {
+		return "", fmt.Errorf("sign access token: %w", err)
+	}
 	text = base64.RawURLEncoding.AppendEncode(append(text, '.'), signature)
 	if len(text) > MaxLength {
 		return "", fmt.Errorf("sign access token: %d bytes are more than %d", len(text), MaxLength)
