@@ -36,6 +36,7 @@ type stream struct {
 
 	writing sync.Mutex // guards the following, and is held while the network is written to
 	out     *buffer    // nil: writes go through
+	sent    func()     // not nil: out goes with the next write, then this is called
 }
 
 // open takes a connection over, and what was read of it before.
@@ -115,18 +116,37 @@ func (s *stream) Write(p []byte) (int, error) {
 		return s.Conn.Write(p)
 	}
 	s.out.data = append(s.out.data, p...)
-	return len(p), nil
+	sent := s.sent
+	if sent == nil {
+		return len(p), nil
+	}
+	err := s.flushLocked()
+	if err == nil {
+		sent()
+	}
+	return len(p), err
+}
+
+// leave has what was gathered go with the next write, and sent called when it has.
+func (s *stream) leave(sent func()) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.sent = sent
 }
 
 // flush writes what was gathered. From now on writes go through again.
 func (s *stream) flush() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	return s.flushLocked()
+}
+
+func (s *stream) flushLocked() error {
 	b := s.out
 	if b == nil {
 		return nil
 	}
-	s.out = nil
+	s.out, s.sent = nil, nil
 	_, err := s.Conn.Write(b.data)
 	chunks.Put(b)
 	return err

@@ -155,15 +155,20 @@ func (c *conn) takeLocked() [][]byte {
 
 // write writes the frames at once.
 func (c *conn) write(frames [][]byte) error {
+	err := c.gather(frames)
+	return errors.Join(err, c.net.flush())
+}
+
+// gather leaves the frames in the stream.
+func (c *conn) gather(frames [][]byte) error {
 	c.net.gather()
-	var err error
 	for _, data := range frames {
-		err = errors.Join(err, c.ws.Write(context.Background(), websocket.MessageText, data))
+		if err := c.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+			return err
+		}
 	}
-	if err = errors.Join(err, c.net.flush()); err == nil {
-		c.hub.stats.framesOut.Add(uint64(len(frames)))
-	}
-	return err
+	c.hub.stats.framesOut.Add(uint64(len(frames)))
+	return nil
 }
 
 // writeFailed ends a socket that took too long to take a frame, or that is gone. No close frame can follow half a frame.
@@ -180,15 +185,10 @@ func (c *conn) close(broken bool) {
 	c.mu.Lock()
 	last := c.final
 	c.mu.Unlock()
-	if !broken && len(last.frames) > 0 {
-		broken = c.write(last.frames) != nil
-	}
-	if heard := c.hub.cfg.Ended; heard != nil && last.ended != nil {
-		heard(last.ended.Reason, max(time.Since(time.Time(last.ended.At)), 0))
-	}
 	if broken || last.code == 0 {
 		c.ws.CloseNow()
-	} else {
+	} else if c.gather(last.frames) == nil {
+		c.net.leave(func() { c.toldEnd(last.ended) })
 		c.ws.Close(websocket.StatusCode(last.code), last.code.Name())
 	}
 	c.hub.poll.forget(c)
@@ -196,4 +196,11 @@ func (c *conn) close(broken bool) {
 	last.closed = true
 	c.mu.Unlock()
 	c.hub.work.Done()
+}
+
+// toldEnd says that the client was told of the end of its session, if that is what the socket ended by.
+func (c *conn) toldEnd(frame *wire.SessionEnded) {
+	if heard := c.hub.cfg.Ended; heard != nil && frame != nil {
+		heard(frame.Reason, max(time.Since(time.Time(frame.At)), 0))
+	}
 }
