@@ -127,6 +127,9 @@ type field struct {
 	nodes map[string]int // how many each may have at most
 }
 
+// many is how many nodes a contender may have that has a bus.
+const many = 100
+
 // enter builds the contenders that are asked for and can be had. Notes say who is missing, and why.
 func enter(ctx context.Context, dir string, m *mongoServer, asked []string) (*field, []string, error) {
 	f := &field{by: map[string]contender{}, nodes: map[string]int{}}
@@ -140,15 +143,15 @@ func enter(ctx context.Context, dir string, m *mongoServer, asked []string) (*fi
 		return nil, nil, err
 	}
 	if m != nil {
-		add(nameGatehouse, 2, &gatehouse{dir: dir, mongo: m})
+		add(nameGatehouse, many, &gatehouse{dir: dir, mongo: m})
 		add(nameSQLite, 1, &gatehouse{dir: dir})
 	} else {
 		notes = append(notes, noMongo)
 		add(nameGatehouse, 1, &gatehouse{dir: dir})
 	}
-	add(nameCentrifugo, 2, centrifugo(dir))
+	add(nameCentrifugo, many, centrifugo(dir))
 	if missing := lacks("node", "npm"); missing == "" {
-		add(nameSocketIO, 2, socketIO(dir))
+		add(nameSocketIO, many, socketIO(dir))
 	} else {
 		notes = append(notes, "There is no "+missing+": Socket.IO is left out.")
 	}
