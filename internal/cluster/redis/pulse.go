@@ -81,6 +81,9 @@ func (p *pulse) beating(within time.Duration) bool {
 	return p.live != 0 && time.Since(p.heard) < within
 }
 
+// probe is the message of one that is sent now.
+func (p *pulse) probe() string { return fmt.Sprint("p ", time.Since(p.started).Nanoseconds()) }
+
 func (p *pulse) heardSince(t time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +150,7 @@ func (c *Cluster) probe() {
 func (c *Cluster) probeOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	message := fmt.Sprint("p ", time.Since(c.pulse.started).Nanoseconds())
+	message := c.pulse.probe()
 	if c.out.probe(c.names.node(c.id()), message) {
 		return nil
 	}

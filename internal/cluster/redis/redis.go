@@ -201,21 +201,28 @@ func (c *Cluster) end() {
 	c.err = c.db.Close()
 }
 
-// await waits until all that this node has written has come back to it: a probe sent after it has.
+// await waits until all that this node has written has come back to it: a probe sent after it, by every server that was
+// written to, has.
 func (c *Cluster) await() {
 	ctx, cancel := context.WithTimeout(c.ctx, probeLimit)
 	defer cancel()
-	sent := time.Now()
-	if c.probeOnce(ctx) != nil {
-		return
-	}
-	for !c.pulse.heardSince(sent) {
-		select {
-		case <-c.pulse.beats:
-		case <-ctx.Done():
-			return
+	var turn sync.Mutex // one probe at a time: they are told apart by when they were sent
+	_ = c.servers(ctx, func(ctx context.Context, server *driver.Client) error {
+		turn.Lock()
+		defer turn.Unlock()
+		sent := time.Now()
+		if err := server.Publish(ctx, c.names.node(c.id()), c.pulse.probe()).Err(); err != nil {
+			return err
 		}
-	}
+		for !c.pulse.heardSince(sent) {
+			select {
+			case <-c.pulse.beats:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
 }
 
 // Stats are counts for metrics.
