@@ -338,4 +338,4 @@ func (l letter) mark() string {
 }
 
 // size is about how many bytes it takes to send.
-func (l letter) size() int { return len(l.message) + 256 }
+func (l letter) size() int { return len(l.message) + len(l.channel) + 2*len(l.user) + 96 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strconv"
@@ -15,7 +16,8 @@ import (
 // Bounds of a line.
 const (
 	mostDirect  = 8                     // unanswered hints, beyond which others are sent together when these are answered
-	mostUnheard = 16 << 10              // bytes without an answer: what the kernel takes although nobody reads
+	mostUnheard = 48 << 10              // bytes without an answer
+	writeBuffer = 4 * mostUnheard       // of the kernel, which so takes them although nobody reads
 	lineTimeout = 50 * time.Millisecond // of a write, which the bounds above let be at once
 )
 
@@ -42,13 +44,24 @@ func dial(ctx context.Context, db *driver.Client) (*line, *bufio.Reader, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	room := make([]letter, 0, 2*mostDirect)
+	if secured, ok := conn.(*tls.Conn); ok {
+		buffer(secured.NetConn())
+	} else {
+		buffer(conn)
+	}
+	room := make([]letter, 0, hintBatch+mostDirect)
 	l, answers := &line{conn: conn, room: room, unanswered: room}, bufio.NewReader(conn)
 	if err := l.greet(o, answers); err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
 	return l, answers, nil
+}
+
+func buffer(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(writeBuffer) // else a write may take until lineTimeout
+	}
 }
 
 // greet signs in and waits for the answers.
