@@ -19,7 +19,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/session"
 )
 
-// Service is the acts of staff. All fields are set before use and not changed after.
+// Service is the acts of staff. All exported fields are set before use and not changed after.
 type Service struct {
 	Accounts *account.Service
 	Sessions *session.Service
@@ -28,6 +28,8 @@ type Service struct {
 	Audit    *audit.Recorder
 	// Erase takes everything personal of a disabled user out of the store.
 	Erase func(ctx context.Context, userID string) error
+
+	names names
 }
 
 // Actor is who acts: a user with a staff role, or the shell.
@@ -200,9 +202,10 @@ func (s *Service) target(ctx context.Context, a Actor, userID string) (account.U
 func (s *Service) ending(ctx context.Context, a Actor, reason string, why Why) session.Ending {
 	by := wire.By{Kind: wire.ByAdmin}
 	if a.UserID != "" {
-		if u, err := s.Accounts.User(ctx, a.UserID); err == nil {
-			by.Name = u.Name
-		}
+		by.Name = s.names.of(a.UserID, s.Audit.Now(), func() (string, error) {
+			u, err := s.Accounts.User(ctx, a.UserID)
+			return u.Name, err
+		})
 	}
 	return session.Ending{Reason: reason, By: by, Message: why.Message, Note: why.Reason, Actor: a.party(), IP: a.IP}
 }

@@ -207,9 +207,10 @@ func TestDisableWhoseCallerLeavesStillEndsTheSessions(t *testing.T) {
 	u := h.AddStranger()
 	x := h.Enter(u)
 	ctx, cancel := context.WithCancel(t.Context())
-	acts, accounts := *h.Staff, *h.Accounts
-	acts.Accounts, accounts.Store = &accounts, leaving{h.Store, cancel}
-	if _, err := acts.Disable(ctx, staff.Shell, u.ID, why); err != nil {
+	accounts := *h.Accounts
+	accounts.Store = leaving{h.Store, cancel}
+	h.Staff.Accounts = &accounts
+	if _, err := h.Staff.Disable(ctx, staff.Shell, u.ID, why); err != nil {
 		t.Fatal(err)
 	}
 	if !h.Record(x.Session.ID).Ended() {
