@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,21 @@ type measures struct {
 	storeTime   *prometheus.HistogramVec
 	storeErrors *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
+
+	answers sync.Map // of answer to *answered: there are few, and finding the metrics by their labels costs more
 }
+
+// answer is what answers are counted by, answered its metrics.
+type (
+	answer struct {
+		method, route string
+		status        int
+	}
+	answered struct {
+		count prometheus.Counter
+		time  prometheus.Observer
+	}
+)
 
 // observed is a store that says how long it took.
 type observed interface {
@@ -63,8 +78,16 @@ func newMeasures(r prometheus.Registerer, started time.Time) *measures {
 }
 
 func (m *measures) served(method, route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.requestTime.WithLabelValues(route).Observe(took.Seconds())
+	kind := answer{method, route, status}
+	known, ok := m.answers.Load(kind)
+	if !ok {
+		known, _ = m.answers.LoadOrStore(kind, &answered{
+			m.requests.WithLabelValues(method, route, strconv.Itoa(status)), m.requestTime.WithLabelValues(route),
+		})
+	}
+	a := known.(*answered)
+	a.count.Inc()
+	a.time.Observe(took.Seconds())
 }
 
 func (m *measures) kicked(reason string, after time.Duration) {

@@ -24,3 +24,25 @@ func TestHandshakeAllocatesLittle(t *testing.T) {
 		t.Errorf("a handshake allocates %v times, more than %d", n, most)
 	}
 }
+
+// TestCallAllocatesLittle: what every call of the API costs beside what it is for, with its token checked and counted,
+// and a small answer.
+func TestCallAllocatesLittle(t *testing.T) {
+	const most = 30 // four contexts and the copies of the request that hold them, headers, the token, and what JSON takes
+	l := open(t, nil)
+	root := l.enter("admin")
+	r := httptest.NewRequest("GET", "/admin/stats", nil)
+	root.bearer()(r)
+	w := httptest.NewRecorder()
+	call := func() {
+		clear(w.Header())
+		w.Body.Reset()
+		l.api.ServeHTTP(w, r)
+	}
+	if call(); w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if n := testing.AllocsPerRun(100, call); n > most {
+		t.Errorf("a call allocates %v times, more than %d", n, most)
+	}
+}

@@ -177,7 +177,7 @@ func (a *API) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.protect(w.Header())
 		if isAPI(r.URL.Path) {
-			w.Header().Set("Cache-Control", "no-store")
+			w.Header()["Cache-Control"] = noStore
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -187,6 +187,7 @@ func (a *API) headers(next http.Handler) http.Handler {
 var (
 	nosniff    = []string{"nosniff"}
 	noReferrer = []string{"no-referrer"}
+	noStore    = []string{"no-store"}
 	varyOrigin = []string{"Origin"}
 )
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -34,11 +33,17 @@ func (t *trail) returned(l ratelimit.Limit) {
 
 func (t *trail) show(c counted) {
 	t.shown = c
-	t.header.Set("RateLimit-Limit", strconv.Itoa(c.limit.Burst))
-	t.header.Set("RateLimit-Remaining", strconv.Itoa(c.level.Left))
-	t.header.Set("RateLimit-Reset", strconv.Itoa(seconds(c.level.Full)))
-	t.header.Set("RateLimit-Policy", fmt.Sprintf("%d;w=%d", c.limit.Burst, c.limit.Per/time.Second))
+	burst := strconv.Itoa(c.limit.Burst)
+	values := []string{
+		burst, strconv.Itoa(c.level.Left), strconv.Itoa(seconds(c.level.Full)), burst + ";w=" + strconv.Itoa(int(c.limit.Per/time.Second)),
+	}
+	for i, name := range limitHeaders {
+		t.header[name] = values[i : i+1 : i+1]
+	}
 }
+
+// limitHeaders are in the form that http.Header has them in.
+var limitHeaders = [...]string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", "Ratelimit-Policy"}
 
 // exposed are the headers that pages of other origins may read.
 const exposed = "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, " + requestID
