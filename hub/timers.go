@@ -64,9 +64,9 @@ func expiresIn(p Principal) int {
 	return int(max(0, time.Until(p.Expires)) / time.Second)
 }
 
-// pingTogether is what pings come in multiples of. A node whose sockets are idle wakes up ten times a second, whatever
+// pingTogether is what pings come in multiples of. A node whose sockets are idle wakes up four times a second, whatever
 // it holds: to wake up for one socket costs more than its ping does.
-const pingTogether = instant(100 * time.Millisecond)
+const pingTogether = instant(250 * time.Millisecond)
 
 // startClockLocked starts the pings. The first comes within an interval, at a random time, so that sockets that
 // came together are not all pinged together.
