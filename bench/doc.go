@@ -39,7 +39,7 @@
 //
 // The measures:
 //
-//   - memory: resident memory of the server's process, more than after it had 500 sockets, for each of 19,000 idle ones.
+//   - memory: resident memory of the server's process, more than after it had 1,500 sockets, for each of 19,000 idle ones.
 //     They are held by processes of their own and answer pings; one that is lost makes the measure fail.
 //   - handshake: 32 workers open sockets, each of a user of its own, from the first packet of TCP until the server says
 //     that it is ready. Each keeps its last 32 open and cuts the one before, so that ends are counted too. Processor time is

@@ -81,14 +81,21 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// What servers have had, and how long they have rested, before their memory without sockets is looked at: what is garbage
+// then would be taken off what sockets cost.
+const (
+	warmSockets = 1500
+	warmRest    = 30 * time.Second
+)
+
 // memory is the resident memory that servers have more when there are many idle sockets, for each of them. They have
 // had sockets before, and these have been through a ping and its answer. Nothing makes a server give memory back that
 // it keeps for later.
 func memory(ctx context.Context, s *site, sc scale) (figures, error) {
-	if err := warmUp(s, s.devices[:min(500, len(s.devices))]); err != nil {
+	if err := warmUp(s, s.devices[:min(warmSockets, len(s.devices))]); err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, 5*time.Second); err != nil {
+	if err := sleep(ctx, min(warmRest, sc.settle)); err != nil {
 		return nil, err
 	}
 	before, err := s.resident()
@@ -105,7 +112,9 @@ func memory(ctx context.Context, s *site, sc scale) (figures, error) {
 	if lost > 0 {
 		err3 = errors.Join(err3, fmt.Errorf("%d sockets were lost", lost))
 	}
-	return figures{"memory": (after - before) / float64(len(s.devices)) / 1024, "memory-before": before / 1e6}, errors.Join(err, err2, err3)
+	return figures{
+		"memory": (after - before) / float64(len(s.devices)) / 1024, "memory-before": before / 1e6, "memory-after": after / 1e6,
+	}, errors.Join(err, err2, err3)
 }
 
 const (

@@ -24,6 +24,7 @@ func absolute(limit float64) bar     { return bar{"", limit} }
 var rows = []row{
 	{name: "memory", text: "memory of an idle socket", unit: "KiB", bars: []bar{absolute(8), ofSocketIO(0.65), ofCentrifugo(0.2)}},
 	{name: "memory-before", text: "memory of the server before, which is taken off", unit: "MB"},
+	{name: "memory-after", text: "memory of the server with all sockets", unit: "MB"},
 	{name: "handshake-cpu", text: "processor time of 1,000 handshakes", unit: "s", bars: []bar{ofCentrifugo(0.6)}},
 	{name: "handshake-rate", text: "handshakes", unit: "/s", more: true, bars: []bar{ofCentrifugo(1.6)}},
 	{name: "kick-same-p50", text: "kick, same node, p50", unit: "ms"},

@@ -45,22 +45,23 @@ func fields(names []string) (projection bson.D) {
 	return projection
 }
 
-func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser bson.D, known revocation.Known) (revocation.Changes, error) {
-	return call(ctx, "read changes", func(ctx context.Context) (c revocation.Changes, err error) {
-		if c.Now, err = s.clock(ctx); err != nil {
-			return c, fmt.Errorf("clock: %w", err)
-		}
-		if since.IsZero() {
-			return c, nil
-		}
+func (s *Store) changes(ctx context.Context, since time.Time, ofSession, ofUser bson.D, known revocation.Known) (c revocation.Changes, err error) {
+	if c.Now, err = call(ctx, "read changes: clock", s.clock); err != nil || since.IsZero() {
+		return c, err
+	}
+	err = do(ctx, "read changes", changesTimeout, func(ctx context.Context) (err error) {
 		if c.Sessions, err = changed(ctx, s.sessions, since, ofSession, known, sessionDoc.session); err != nil {
-			return c, fmt.Errorf("sessions: %w", err)
+			return fmt.Errorf("sessions: %w", err)
 		}
 		if c.Users, err = changed(ctx, s.users, since, ofUser, known, userDoc.user); err != nil {
-			return c, fmt.Errorf("users: %w", err)
+			return fmt.Errorf("users: %w", err)
 		}
-		return c, nil
+		return nil
 	})
+	if err != nil {
+		return revocation.Changes{}, err
+	}
+	return c, nil
 }
 
 // changed is the records that were stamped since then and are not known. Of those that are, little is looked at.

@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	callTimeout   = 5 * time.Second  // of what a request waits for
-	sweepTimeout  = 5 * time.Minute  // of what touches many records, or makes indexes of them
-	selectTimeout = 4 * time.Second  // to find a primary; the URI may say another
-	closeTimeout  = 10 * time.Second // for calls under way
+	callTimeout    = 5 * time.Second  // of what a request waits for
+	changesTimeout = 30 * time.Second // of what changed, which after an import may be everybody
+	sweepTimeout   = 5 * time.Minute  // of what touches many records, or makes indexes of them
+	selectTimeout  = 4 * time.Second  // to find a primary; the URI may say another
+	closeTimeout   = 10 * time.Second // for calls under way
 )
 
 // Store is one database. It is safe for concurrent use.
