@@ -128,7 +128,7 @@ var rooms = map[string]string{
 	"github.com/redis/":                      "internal/cluster/redis",
 	"github.com/prometheus/":                 ".",
 	"filippo.io/edwards25519":                "internal/token",
-	"github.com/golang-jwt/":                 "", // the second opinion of tests
+	"github.com/golang-jwt/":                 "internal/token",
 	"golang.org/x/crypto/":                   "internal/account",
 	"github.com/oschwald/":                   "internal/geo",
 	"golang.org/x/oauth2":                    "internal/oauth",
@@ -140,7 +140,8 @@ var rooms = map[string]string{
 	"github.com/oklog/ulid/":                 "internal/id internal/token",
 	"github.com/wneessen/":                   "internal/mail",
 	"golang.org/x/term":                      "cmd/gatehouse",
-	"golang.org/x/time/":                     "hub internal/ratelimit",
+	"golang.org/x/sys/":                      "hub",
+	"golang.org/x/time/":                     "internal/ratelimit",
 	"testing":                                "internal/store/storetest internal/servertest internal/cluster/clustertest internal/ratelimit/limittest internal/rules/rulestest",
 	"github.com/santhosh-tekuri/":            "hub/wire/wiretest",
 	"go.yaml.in/":                            "hub/wire/wiretest",
