@@ -2,13 +2,15 @@ package bench
 
 import (
 	"bufio"
-	"fmt"
+	"errors"
+	"io/fs"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 )
 
 // BenchmarkIdleSocketMemory opens 5,000 authenticated sockets and lets them be for a ping and its answer. The memory
@@ -52,20 +54,14 @@ func warmUp(b *testing.B, s *site, sessions []seeded) {
 // resident is the resident memory of the server's process in bytes.
 func (s *site) resident() float64 {
 	s.b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID))
-	if err != nil {
+	bytes, err := load.Resident(s.PID)
+	if errors.Is(err, fs.ErrNotExist) {
 		s.b.Skip("the memory of a process is read from /proc")
 	}
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			if err == nil {
-				return kb * 1024
-			}
-		}
+	if err != nil {
+		s.b.Fatal(err)
 	}
-	s.b.Fatal("no VmRSS")
-	return 0
+	return bytes
 }
 
 // inUse is what the server's heap and stacks take, in bytes.

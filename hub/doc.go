@@ -4,7 +4,7 @@
 // A Hub is an http.Handler. It knows no token format, store or bus: who may come in is decided by an
 // [Authenticator], what sessions a user has is told by a [Directory], who is online by a [Registry], and messages
 // travel by a [Courier]. In the other direction the program tells the hub what happened: [Hub.SessionEnded],
-// [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged], [Hub.AuditAdded],
+// [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged], [Hub.SessionPresence], [Hub.AuditAdded],
 // [Hub.JobChanged] and [Hub.Deliver]. None of these blocks, does I/O or waits for a socket.
 //
 // # A socket's life

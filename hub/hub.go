@@ -110,8 +110,7 @@ func (h *Hub) SessionsChanged(userID string, sessionIDs ...string) {
 // read them again.
 func (h *Hub) PresenceChanged(userID string, sessionIDs ...string) {
 	notify(h, feedKey{wire.FeedDevices, userID}, func(d *devices) bool { d.recount = true; return true })
-	notify(h, feedKey{name: wire.FeedPresence}, func(p *people) bool { return p.changed(userID) })
-	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionIDs...) })
+	h.othersSee(userID, sessionIDs...)
 }
 
 // SessionPresence is PresenceChanged of one session that says how it stands now. A feed that knows all changes before
@@ -119,8 +118,13 @@ func (h *Hub) PresenceChanged(userID string, sessionIDs ...string) {
 func (h *Hub) SessionPresence(userID, sessionID string, p Presence) {
 	_, here := h.count(userID, sessionID)
 	notify(h, feedKey{wire.FeedDevices, userID}, func(d *devices) bool { return d.count(sessionID, p, here) })
+	h.othersSee(userID, sessionID)
+}
+
+// othersSee tells the feeds in which others see the user that counts of his connections changed.
+func (h *Hub) othersSee(userID string, sessionIDs ...string) {
 	notify(h, feedKey{name: wire.FeedPresence}, func(p *people) bool { return p.changed(userID) })
-	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionID) })
+	notify(h, feedKey{name: wire.FeedSessions}, func(e *everybody) bool { return e.changed(userID, false, sessionIDs...) })
 }
 
 // AuditAdded says that a row was added to the audit. It is read if somebody watches.

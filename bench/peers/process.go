@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/bench/load"
 )
 
 // How long a process may take to serve, and to end when it is asked to.
@@ -121,19 +123,7 @@ func (p *process) cpu() (time.Duration, error) {
 }
 
 // resident is the memory that the process has, in bytes.
-func (p *process) resident() (float64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			return kb * 1024, err
-		}
-	}
-	return 0, fmt.Errorf("process %d has ended", p.PID)
-}
+func (p *process) resident() (float64, error) { return load.Resident(p.PID) }
 
 // tail keeps the last lines.
 type tail struct {

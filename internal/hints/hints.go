@@ -36,7 +36,7 @@ func Announcer(bus Bus, log *slog.Logger) rules.Announcer {
 		Renewed: func(ctx context.Context, r session.Renewal) {
 			publish(ctx, cluster.KindRenewed, r.UserID, r.SessionID, r)
 		},
-		Audit: func(ctx context.Context, eventID string) { publish(ctx, cluster.KindAudit, "", "", []string{eventID}) },
+		Audit: func(ctx context.Context, eventID string) { Rows(ctx, bus, log, []string{eventID}) },
 		Job: func(ctx context.Context, c outbox.Change) {
 			if !c.Deleted { // there is nothing left to tell
 				publish(ctx, cluster.KindJob, "", "", c.Job.ID)

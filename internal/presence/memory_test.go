@@ -1,11 +1,9 @@
 package presence
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
@@ -20,15 +18,7 @@ func crowd(users, sessions []string) *Users {
 
 // heapOfASession is the live heap of a session that is online and does nothing, in bytes.
 func heapOfASession() float64 {
-	const n = 50_000
-	var users, sessions []string
-	for range n {
-		users, sessions = append(users, id.New(id.User)), append(sessions, id.New(id.Session))
-	}
-	all := servertest.HeapOf(func() any { return crowd(users, sessions) })
-	runtime.KeepAlive(users)
-	runtime.KeepAlive(sessions)
-	return all / n
+	return servertest.HeapOfASession(func(users, sessions []string) any { return crowd(users, sessions) })
 }
 
 func BenchmarkMemory(b *testing.B) {

@@ -2,12 +2,10 @@ package redis
 
 import (
 	"maps"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-dev/gatehouse/internal/id"
 	"github.com/gatehouse-dev/gatehouse/internal/servertest"
 )
 
@@ -28,15 +26,7 @@ func idle(users, sessions []string) *holdings {
 
 // heapOfASession is the live heap of a session that is online and does nothing, in bytes.
 func heapOfASession() float64 {
-	const n = 50_000
-	var users, sessions []string
-	for range n {
-		users, sessions = append(users, id.New(id.User)), append(sessions, id.New(id.Session))
-	}
-	all := servertest.HeapOf(func() any { return idle(users, sessions) })
-	runtime.KeepAlive(users)
-	runtime.KeepAlive(sessions)
-	return all / n
+	return servertest.HeapOfASession(func(users, sessions []string) any { return idle(users, sessions) })
 }
 
 func BenchmarkHeld(b *testing.B) {
