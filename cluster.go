@@ -22,6 +22,8 @@ import (
 // clustered is what nodes share: local for one, redis for many.
 type clustered interface {
 	hints.Bus
+	// Send is Publish of a hint for a user's sockets that says how many connections he has on all nodes.
+	Send(ctx context.Context, h cluster.Hint) (connections int, err error)
 	Subscribe(f func(cluster.Hint))
 	// Healthy tells whether hints reach this node, and it has read what it may have missed before.
 	Healthy() bool
@@ -88,9 +90,7 @@ func (g *Gatehouse) hint(h cluster.Hint) {
 			g.hub.JobChanged(jobID)
 		}
 	case cluster.KindMessage:
-		if d, ok := hints.Decode[hub.Delivery](h, g.log); ok {
-			g.hub.Deliver(d)
-		}
+		g.hub.Deliver(delivery(h))
 	}
 }
 
@@ -146,21 +146,27 @@ func (g *Gatehouse) fresh() time.Duration {
 	return min(g.follower.Age(), now.Sub(time.Unix(0, g.heard.Load())))
 }
 
-// send pushes a message to the user's sockets on all nodes, and says how many those were at the call. The message does
-// not wait for the count.
+// send pushes a message to the user's sockets on all nodes, and says how many those were at the call.
 func (g *Gatehouse) send(ctx context.Context, userID string, m wire.Message) (int, error) {
-	if err := (courier{g}).Send(ctx, hub.Delivery{UserID: userID, Message: m}); err != nil {
+	d, err := hub.NewDelivery(userID, "", m)
+	if err != nil {
 		return 0, err
 	}
-	states, err := g.cluster.Presence(ctx, userID)
-	if err != nil && !errors.Is(err, cluster.ErrPartial) {
-		return 0, err
+	n, err := g.cluster.Send(ctx, hintOf(d))
+	if errors.Is(err, cluster.ErrPartial) {
+		err = nil // those that are known of
 	}
-	n := 0
-	for _, s := range states {
-		n += s.Connections
-	}
-	return n, nil
+	return n, err
+}
+
+// hintOf is a delivery on its way: its session is the one that gets nothing.
+func hintOf(d hub.Delivery) cluster.Hint {
+	return cluster.Hint{Kind: cluster.KindMessage, UserID: d.UserID, SessionID: d.Except, Body: d.Frame}
+}
+
+// delivery is what hintOf was given.
+func delivery(h cluster.Hint) hub.Delivery {
+	return hub.Delivery{UserID: h.UserID, Except: h.SessionID, Frame: h.Body}
 }
 
 // nodes are the running nodes, each with what it said of itself lately; this one as it is now.

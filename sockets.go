@@ -2,7 +2,6 @@ package gatehouse
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/netip"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/access"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
 	"github.com/gatehouse-dev/gatehouse/internal/clientaddr"
-	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 	"github.com/gatehouse-dev/gatehouse/internal/factor"
 	"github.com/gatehouse-dev/gatehouse/internal/fault"
 	"github.com/gatehouse-dev/gatehouse/internal/ratelimit"
@@ -223,9 +221,5 @@ func (r registry) Presence(ctx context.Context, userID string) (map[string]hub.P
 type courier struct{ g *Gatehouse }
 
 func (c courier) Send(ctx context.Context, d hub.Delivery) error {
-	data, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	return c.g.cluster.Publish(ctx, cluster.Hint{Kind: cluster.KindMessage, UserID: d.UserID, Body: data})
+	return c.g.cluster.Publish(ctx, hintOf(d))
 }

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -170,9 +171,22 @@ type Courier interface {
 
 // Delivery is a message on its way to a user's sockets.
 type Delivery struct {
-	UserID  string
-	Except  string // the session that sent it: its sockets get nothing
-	Message wire.Message
+	UserID string
+	Except string // the session that sent it: its sockets get nothing
+	Frame  []byte // the message as it is written to each: it is encoded once, where it begins
+}
+
+// NewDelivery encodes a message, for all nodes. Data that is not JSON is an error; none is null.
+func NewDelivery(userID, except string, m wire.Message) (Delivery, error) {
+	m.Type = wire.TypeMessage
+	if len(m.Data) == 0 {
+		m.Data = []byte("null")
+	}
+	frame, err := marshal(m)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("message: %w", err)
+	}
+	return Delivery{userID, except, frame}, nil
 }
 
 // End is the end of a session.

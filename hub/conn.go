@@ -42,18 +42,22 @@ type conn struct {
 	due    instant // guarded by the agenda's mu
 	pace   pace    // owned by whoever reads
 
+	// reading is held while the library reads: it answers pings and close frames itself then, and may wait for the peer
+	// to take them. Whoever writes at once must not wait behind that, and only tries to lock it; after mu.
+	reading sync.Mutex
+
 	shard   *shard // nil: not registered; set once, under mu and the shard's
 	sibling *conn  // the next of the same user; guarded by the shard's mu
 
 	mu       sync.Mutex // guards the following
 	phase    phase
+	flushing bool
 	p        Principal // from the registration on, ids stay as they are
 	stranger *stranger // while the socket waits
 	debt     *debt     // while p owes a second factor
 	final    *final    // set once: how the socket ends
 	queue    [][]byte
 	queued   int // bytes in queue
-	flushing bool
 	watches  []*watch
 	clock    clock
 }
@@ -114,7 +118,9 @@ func (c *conn) readable() {
 // read may not read either.
 func (c *conn) read() {
 	for {
+		c.reading.Lock()
 		kind, data, err := c.message()
+		c.reading.Unlock()
 		if err != nil {
 			c.readFailed(err)
 			return

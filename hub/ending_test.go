@@ -58,9 +58,9 @@ func TestNothingIsDeliveredAfterTheEnd(t *testing.T) {
 	inTime(t, Limits{}, func(t *testing.T, l *lab) {
 		p := l.signIn("usr_1")
 		c := l.deaf(p)
-		l.hub.Deliver(Delivery{UserID: "usr_1", Message: wire.Message{Name: "being written"}})
+		l.hub.Deliver(parcel("usr_1", wire.Message{Name: "being written"}))
 		l.rest()
-		message := Delivery{UserID: "usr_1", Message: wire.Message{Name: "x"}}
+		message := parcel("usr_1", wire.Message{Name: "x"})
 		if n := l.hub.Deliver(message); n != 1 {
 			t.Fatalf("delivered to %d", n)
 		}

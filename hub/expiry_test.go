@@ -66,7 +66,7 @@ func TestExpiredSocketIsLimitedThenClosed(t *testing.T) {
 		if f := c.ask(`{"type":"pong"}`); f.Type != "ack" {
 			t.Error(f.raw)
 		}
-		if n := l.hub.Deliver(Delivery{UserID: "usr_1", Message: wire.Message{Name: "x"}}); n != 0 {
+		if n := l.hub.Deliver(parcel("usr_1", wire.Message{Name: "x"})); n != 0 {
 			t.Errorf("delivered to %d", n)
 		}
 		l.edit(other.SessionID, func(s *wire.Session) { s.Name = "Sofa" })

@@ -26,6 +26,7 @@ type Hub struct {
 	began time.Time
 	poll  poller
 	hands hands
+	hurry hurry
 
 	stats counters
 	// work counts handshakes, sockets that have not closed, and goroutines. It grows only before closing, or while what
@@ -145,24 +146,11 @@ func (h *Hub) Resync() {
 	}
 }
 
-// Deliver writes a message to the user's sockets here and returns to how many. Data that is not JSON reaches nobody.
+// Deliver writes a message to the user's sockets here and returns to how many.
 func (h *Hub) Deliver(d Delivery) int {
-	conns := h.ofUser(d.UserID)
-	if len(conns) == 0 {
-		return 0
-	}
-	d.Message.Type = wire.TypeMessage
-	if len(d.Message.Data) == 0 {
-		d.Message.Data = []byte("null")
-	}
-	data, err := marshal(d.Message)
-	if err != nil {
-		h.log.Warn("message does not encode", "user", d.UserID, "err", err)
-		return 0
-	}
 	n := 0
-	for _, c := range conns {
-		if c.deliver(data, d.Except) {
+	for _, c := range h.ofUser(d.UserID) {
+		if c.deliver(d.Frame, d.Except) {
 			n++
 		}
 	}

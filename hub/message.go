@@ -29,10 +29,6 @@ func (c *conn) handleMessage(r request) {
 		c.forbid(r)
 		return
 	}
-	d := Delivery{UserID: to}
-	if toDevices {
-		d.UserID, d.Except = p.UserID, p.SessionID
-	}
 	message, e := content(r)
 	if e != nil {
 		c.refuse(r, e)
@@ -40,8 +36,11 @@ func (c *conn) handleMessage(r request) {
 	}
 	message.From = wire.From{UserID: p.UserID, SessionID: p.SessionID}
 	message.At = wire.At(time.Now())
-	d.Message = message
-	c.post(r, d)
+	except := ""
+	if toDevices {
+		to, except = p.UserID, p.SessionID
+	}
+	c.post(r, Delivery{to, except, encode(message)})
 }
 
 func (c *conn) post(r request, d Delivery) {
@@ -107,7 +106,7 @@ func (c *conn) principal() Principal {
 // this socket, and counted: a client is cut off for not reading, never for being sent much.
 func (c *conn) deliver(data []byte, except string) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock(c.hub.hurry.take(c.hub.now()) && c.claimLocked())
 	if c.final != nil || c.phase != open || c.p.SessionID == except {
 		return false
 	}

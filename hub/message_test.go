@@ -127,16 +127,16 @@ func TestDeliverCounts(t *testing.T) {
 		l.connect(l.signIn("usr_1"))
 		m := wire.Message{Name: "x", Data: []byte(`{"a": 1}`)}
 		for want, d := range map[int]Delivery{
-			3: {UserID: "usr_1", Message: m},
-			1: {UserID: "usr_1", Except: p.SessionID, Message: m},
-			0: {UserID: "usr_2", Message: m},
+			3: parcel("usr_1", m),
+			1: {"usr_1", p.SessionID, parcel("usr_1", m).Frame},
+			0: parcel("usr_2", m),
 		} {
 			if n := l.hub.Deliver(d); n != want {
 				t.Errorf("%d, want %d", n, want)
 			}
 		}
-		if n := l.hub.Deliver(Delivery{UserID: "usr_1", Message: wire.Message{Name: "x", Data: []byte("{")}}); n != 0 {
-			t.Errorf("delivered what is not JSON to %d", n)
+		if d, err := NewDelivery("usr_1", "", wire.Message{Name: "x", Data: []byte("{")}); err == nil {
+			t.Errorf("what is not JSON was encoded: %s", d.Frame)
 		}
 	})
 }

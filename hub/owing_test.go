@@ -104,7 +104,7 @@ func (c *client) free(l *lab, p Principal) {
 	c.t.Helper()
 	c.works()
 	before := len(c.all("message"))
-	l.hub.Deliver(Delivery{UserID: p.UserID, Message: wire.Message{Name: "x"}})
+	l.hub.Deliver(parcel(p.UserID, wire.Message{Name: "x"}))
 	if n := len(c.all("message")) - before; n != 1 {
 		c.t.Fatalf("%d messages came; story: %s", n, c.story())
 	}
@@ -129,7 +129,7 @@ func TestThreat16_SocketThatOwesAFactorDoesNothingElse(t *testing.T) {
 				t.Errorf("%s: %s", text, f.raw)
 			}
 		}
-		if n := l.hub.Deliver(Delivery{UserID: "usr_1", Message: wire.Message{Name: "x"}}); n != 1 {
+		if n := l.hub.Deliver(parcel("usr_1", wire.Message{Name: "x"})); n != 1 {
 			t.Errorf("a message to the user reached %d sockets", n)
 		}
 		l.edit(p.SessionID, func(s *wire.Session) { s.Name = "Sofa" })

@@ -3,7 +3,6 @@ package hub
 import (
 	"net"
 	"sync"
-	"syscall"
 )
 
 // poller tells when something has come on a socket, so that one that is idle needs no goroutine to wait for it: that
@@ -31,11 +30,20 @@ func (p *poller) watch(c *conn) bool {
 	return e != nil && e.watch(c)
 }
 
+// ofKernel tells whether a connection is the kernel's and nothing more.
+func ofKernel(nc net.Conn) bool {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
 // begin waits for the first connection that the kernel has.
 func (p *poller) begin(nc net.Conn) events {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := nc.(syscall.Conn); ok && p.events == nil && !p.over {
+	if ofKernel(nc) && p.events == nil && !p.over {
 		p.events = newEvents()
 		p.over = p.events == nil
 	}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -88,11 +89,10 @@ func (e *epoll) named(ev unix.EpollEvent) *conn {
 }
 
 func (e *epoll) watch(c *conn) bool {
-	nc, ok := c.net.Conn.(syscall.Conn)
-	if !ok {
+	if !ofKernel(c.net.Conn) {
 		return false
 	}
-	raw, err := nc.SyscallConn()
+	raw, err := c.net.Conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return false
 	}
@@ -134,4 +134,21 @@ func (e *epoll) forget(c *conn) {
 		e.free = append(e.free, c.slot)
 	}
 	c.slot = closed
+}
+
+// writeNow writes to a connection of the kernel's as much as it takes without waiting.
+func writeNow(nc net.Conn, data []byte) (n int, err error) {
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) bool {
+		n, failed = unix.Write(int(fd), data)
+		return true
+	})
+	if err == nil && failed != unix.EAGAIN && failed != unix.EINTR {
+		err = failed
+	}
+	return max(n, 0), err
 }

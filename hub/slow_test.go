@@ -24,7 +24,15 @@ func (l *lab) deaf(p Principal) *client {
 }
 
 func note(user string, size int) Delivery {
-	return Delivery{UserID: user, Message: wire.Message{Name: "x", Data: []byte(`"` + strings.Repeat("x", size) + `"`)}}
+	return parcel(user, wire.Message{Name: "x", Data: []byte(`"` + strings.Repeat("x", size) + `"`)})
+}
+
+func parcel(user string, m wire.Message) Delivery {
+	d, err := NewDelivery(user, "", m)
+	if err != nil {
+		panic(err)
+	}
+	return d
 }
 
 func TestWriteThatMissesItsDeadline(t *testing.T) {

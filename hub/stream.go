@@ -134,6 +134,21 @@ func (s *stream) leave(sent func()) {
 	s.sent = sent
 }
 
+// flushNow writes what was gathered as far as the kernel takes it without waiting, and tells whether that was all. The
+// rest is left to flush.
+func (s *stream) flushNow() (all bool, err error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	b := s.out
+	n, err := writeNow(s.Conn, b.data)
+	if b.data = b.data[n:]; err != nil || len(b.data) > 0 {
+		return false, err
+	}
+	s.out = nil
+	chunks.Put(b)
+	return true, nil
+}
+
 // flush writes what was gathered. From now on writes go through again.
 func (s *stream) flush() error {
 	s.writing.Lock()

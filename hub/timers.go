@@ -87,11 +87,12 @@ func (c *conn) tick() {
 		c.mu.Unlock()
 		return
 	}
+	claimed := c.claimLocked()
 	last, fits := c.tickLocked(now)
 	if last == nil {
 		c.armLocked()
 	}
-	c.mu.Unlock()
+	c.unlock(claimed)
 	switch {
 	case last != nil && (last.code == wire.CloseTokenExpired || last.code == wire.CloseMFAFailed):
 		c.expire(*last)

@@ -83,8 +83,14 @@ func (c *conn) flushLocked() {
 }
 
 // flush writes until the queue is empty, or the socket's end.
-func (c *conn) flush() {
-	broken := false
+func (c *conn) flush() { c.flushAfter(nil) }
+
+// flushAfter is flush behind a write, of which this became.
+func (c *conn) flushAfter(err error) {
+	broken := err != nil
+	if broken {
+		c.writeFailed(err)
+	}
 	for {
 		step, frames := c.next()
 		switch step {

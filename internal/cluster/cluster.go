@@ -25,7 +25,7 @@ const (
 	KindRenewed = "renewed" // a session was refreshed; Body is its new authority. For the nodes where the user is
 	KindAudit   = "audit"   // rows were added to the audit; Body is their ids
 	KindJob     = "job"     // a job came or stands otherwise; Body is its id
-	KindMessage = "message" // for the sockets of a user's devices; Body is the message. For the nodes where he is
+	KindMessage = "message" // for the sockets of a user's devices, but SessionID's; Body is the frame. For the nodes where he is
 )
 
 // Hint says that something happened: most often to a user, or to one of his sessions. Body never holds a secret.

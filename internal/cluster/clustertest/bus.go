@@ -80,3 +80,47 @@ func messagesFindUser(t *testing.T, nodes []*node) {
 		}
 	}
 }
+
+// send sends to usr_1 and demands how many connections that says.
+func send(t *testing.T, n *node, want int) {
+	t.Helper()
+	got, err := n.Send(t.Context(), cluster.Hint{Kind: cluster.KindMessage, UserID: "usr_1", SessionID: "ses_a", Body: json.RawMessage(`{}`)})
+	if err != nil || got != want {
+		t.Errorf("sent to %d connections, %v; want %d", got, err, want)
+	}
+}
+
+// sendingCounts: of all sessions, those in their grace too, and of nobody else; and the own subscriber has it first.
+func sendingCounts(t *testing.T, nodes []*node) {
+	n := nodes[0]
+	send(t, n, 0)
+	n.Report("usr_1", "ses_a", 2)
+	n.Report("usr_1", "ses_b", 1)
+	n.Report("usr_1", "ses_c", 1)
+	n.Report("usr_1", "ses_c", 0)
+	n.Report("usr_2", "ses_d", 5)
+	send(t, n, 3)
+	if len(n.hints) != 2 {
+		t.Errorf("the own subscriber had %d hints of 2", len(n.hints))
+	}
+}
+
+func sendingCountsAll(t *testing.T, nodes []*node) {
+	nodes[1].Report("usr_1", "ses_a", 2)
+	nodes[1].want(t, "usr_1", "ses_a", online(2))
+	nodes[0].Report("usr_1", "ses_a", 1)
+	nodes[1].want(t, "usr_1", "ses_a", online(3))
+	for _, n := range nodes {
+		send(t, n, 3)
+	}
+	for range 2 {
+		select {
+		case got := <-nodes[1].hints:
+			if got.SessionID != "ses_a" || string(got.Body) != `{}` {
+				t.Errorf("hint %+v", got)
+			}
+		case <-time.After(Patience):
+			t.Fatal("a hint did not come")
+		}
+	}
+}

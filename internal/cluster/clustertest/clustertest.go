@@ -21,6 +21,7 @@ const Patience = 10 * time.Second
 type Node interface {
 	Subscribe(func(cluster.Hint))
 	Publish(context.Context, cluster.Hint) error
+	Send(context.Context, cluster.Hint) (connections int, err error)
 	OnChange(func(presence.Change))
 	Report(userID, sessionID string, connections int)
 	Presence(ctx context.Context, userID string) (map[string]presence.State, error)
@@ -44,6 +45,8 @@ func Run(t *testing.T, open Open) {
 		"hints in order":           {1, hintsInOrder},
 		"hints reach other nodes":  {2, hintsReachOthers},
 		"messages find the user":   {2, messagesFindUser},
+		"sending counts":           {1, sendingCounts},
+		"sending counts all nodes": {2, sendingCountsAll},
 		"own report known at once": {1, ownReportAtOnce},
 		"device comes and goes":    {1, comesAndGoes},
 		"reload does not flap":     {1, reloadDoesNotFlap},

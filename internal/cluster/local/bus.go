@@ -14,3 +14,13 @@ func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	c.hints(h)
 	return nil
 }
+
+// Send is Publish of a hint for a user's sockets, and says how many those are. It never fails.
+func (c *Cluster) Send(ctx context.Context, h cluster.Hint) (connections int, err error) {
+	c.hints(h)
+	states, _ := c.Presence(ctx, h.UserID)
+	for _, s := range states {
+		connections += s.Connections
+	}
+	return connections, nil
+}

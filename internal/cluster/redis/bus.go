@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,21 @@ type letter struct {
 	user     string // "" for every node
 	watchers bool   // those who watch the user too
 	again    bool   // the script was not known before
+
+	answer chan<- answer // nil, or of capacity 1, for whoever waits
+}
+
+// answer is what Redis said to a letter.
+type answer struct {
+	text string
+	err  error
+}
+
+// done gives the answer to whoever waits for it.
+func (l *letter) done(text string, err error) {
+	if l.answer != nil {
+		l.answer <- answer{text, err}
+	}
 }
 
 // put sends or queues a letter.
@@ -123,16 +139,20 @@ func (o *outbox) probe(channel, message string) bool {
 }
 
 // answered takes the answer to the next hint of the line, which is lost if that is an error that lasts.
-func (o *outbox) answered(l *line, err error) (one letter, ok bool) {
+func (o *outbox) answered(l *line, text string, err error) (one letter, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.line != l || len(l.unanswered) == 0 {
 		return one, false
 	}
 	one = l.answered()
-	if err != nil && (one.again || !unknown(err)) {
+	if unknown(err) && !one.again {
+		return one, true // to be sent again
+	}
+	if err != nil {
 		o.lost++
 	}
+	one.done(text, err)
 	return one, true
 }
 
@@ -169,6 +189,7 @@ func (o *outbox) drop() {
 // hangUpLocked ends the line. What was not answered is lost: it may have been sent.
 func (o *outbox) hangUpLocked() {
 	for _, l := range o.line.unanswered {
+		l.done("", ErrNotSent)
 		if l.channel == "" {
 			o.lost++
 		}
@@ -242,6 +263,50 @@ func decode(text string) (origin string, h cluster.Hint, ok bool) {
 // Redis Cluster the one kind may overtake the other.
 func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	c.deliver(h)
+	return c.post(c.letter(h))
+}
+
+// Send is Publish of a hint for a user's sockets, and waits until Redis has it and says how many connections he has on
+// all nodes. While Redis cannot be reached it says how many are here, with cluster.ErrPartial.
+func (c *Cluster) Send(ctx context.Context, h cluster.Hint) (connections int, err error) {
+	c.deliver(h)
+	here := c.held.connectionsOf(h.UserID)
+	heard := make(chan answer, 1)
+	l := c.letter(h)
+	l.answer = heard
+	able := c.able()
+	if err := c.post(l); err != nil {
+		return here, err
+	}
+	if !able {
+		return here, cluster.ErrPartial
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	select {
+	case a := <-heard:
+		if a.err != nil {
+			return here, cluster.ErrPartial
+		}
+		return here + c.elsewhere(ctx, a.text), nil
+	case <-ctx.Done():
+		return here, cluster.ErrPartial
+	}
+}
+
+// elsewhere counts the connections on other nodes that live, of those that the script of routes tells.
+func (c *Cluster) elsewhere(ctx context.Context, told string) (n int) {
+	own, words := c.id(), strings.Fields(told)
+	for ; len(words) >= 3; words = words[3:] {
+		count, err := strconv.Atoi(words[1])
+		if err == nil && count > 0 && words[0] != own && c.alive(ctx, words[0]) {
+			n += count
+		}
+	}
+	return n
+}
+
+func (c *Cluster) letter(h cluster.Hint) letter {
 	l := letter{message: encode(c.origin, h)}
 	switch h.Kind {
 	case cluster.KindMessage:
@@ -249,6 +314,10 @@ func (c *Cluster) Publish(_ context.Context, h cluster.Hint) error {
 	case cluster.KindRenewed:
 		l.user, l.watchers = h.UserID, true
 	}
+	return l
+}
+
+func (c *Cluster) post(l letter) error {
 	if c.isClosed() || !c.out.put(l) {
 		return ErrNotSent
 	}
@@ -285,28 +354,48 @@ func (c *Cluster) sendBatch(batch []letter) (lost int, err error) {
 		var unsent []letter
 		pipe := c.db.Pipeline()
 		for _, l := range batch {
-			c.post(ctx, pipe, l)
+			c.pipeHint(ctx, pipe, l)
 		}
 		cmds, _ := pipe.Exec(ctx)
 		for i, cmd := range cmds {
-			switch e := cmd.Err(); {
-			case unknown(e):
+			e := cmd.Err()
+			if unknown(e) {
 				unsent = append(unsent, batch[i])
-			case e != nil:
+				continue
+			}
+			if e != nil {
 				lost, err = lost+1, e
 			}
+			batch[i].done(textOf(cmd), e)
 		}
 		if batch = unsent; len(batch) == 0 {
 			return lost, err
 		}
 		if e := c.load(ctx); e != nil {
-			return lost + len(batch), e
+			return lost + giveUp(batch), e
 		}
 	}
-	return lost + len(batch), driver.ErrNoScript
+	return lost + giveUp(batch), driver.ErrNoScript
 }
 
-func (c *Cluster) post(ctx context.Context, pipe driver.Pipeliner, l letter) {
+func giveUp(batch []letter) int {
+	for _, l := range batch {
+		l.done("", ErrNotSent)
+	}
+	return len(batch)
+}
+
+// textOf is the answer of a script.
+func textOf(cmd driver.Cmder) string {
+	script, ok := cmd.(*driver.Cmd)
+	if !ok {
+		return ""
+	}
+	text, _ := script.Text()
+	return text
+}
+
+func (c *Cluster) pipeHint(ctx context.Context, pipe driver.Pipeliner, l letter) {
 	switch {
 	case l.channel != "":
 		pipe.Publish(ctx, l.channel, l.message)

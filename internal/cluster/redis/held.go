@@ -277,6 +277,16 @@ func (h *holdings) of(user string) map[string]presence.State {
 	return states
 }
 
+// connectionsOf is how many connections the user has here.
+func (h *holdings) connectionsOf(user string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for d := h.users[user]; d != nil; d = d.next {
+		n += int(d.count)
+	}
+	return n
+}
+
 // totals counts what is here.
 func (h *holdings) totals() presence.Totals {
 	h.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"time"
@@ -18,10 +19,19 @@ const (
 	mostDirect  = 8                     // unanswered hints, beyond which others are sent together when these are answered
 	mostUnheard = 48 << 10              // bytes without an answer
 	writeBuffer = 4 * mostUnheard       // of the kernel, which so takes them although nobody reads
+	mostAnswer  = 1 << 20               // bytes: many times what one to a user with all his connections has
 	lineTimeout = 50 * time.Millisecond // of a write, which the bounds above let be at once
 )
 
-var errAnswerOfLine = errors.New("redis answered a hint with something else than a number")
+var errAnswerOfLine = errors.New("redis answered a hint with something else than a number or a text")
+
+// courtesy goes before what is published. Redis writes first to whom it had something to say last: to the publisher, who
+// would get his answer, and do what he does next, before the others are told. If he is owed an answer already when these
+// are, it is the other way round.
+const courtesy = "PING\r\n"
+
+// errCourtesy stands for the answer to that.
+var errCourtesy = errors.New("pong")
 
 // line is a connection to the server that takes the hints, to which whoever publishes writes himself, without waiting
 // for the answer. The driver has none such: there a caller waits, or another goroutine has to be woken first. It is there
@@ -115,7 +125,7 @@ func (l *line) free(next letter) bool {
 
 // write writes hints. After an error some of them may have been sent.
 func (l *line) write(n names, batch []letter) error {
-	l.buf = l.buf[:0]
+	l.buf = append(l.buf[:0], courtesy...)
 	for _, one := range batch {
 		l.buf = one.command(l.buf, n)
 		l.bytes += one.size()
@@ -163,15 +173,18 @@ func (c *Cluster) hearAnswers(l *line, answers *bufio.Reader) {
 	defer c.out.hangUp(l)
 	var unsent []letter
 	for {
-		text, err := answers.ReadSlice('\n')
-		if err != nil {
-			return
-		}
-		if err = verdict(text); errors.Is(err, errAnswerOfLine) {
+		text, err := readAnswer(answers)
+		var refused refusal
+		switch {
+		case errors.Is(err, errCourtesy):
+			continue
+		case errors.Is(err, errAnswerOfLine):
 			c.note("hints cannot be sent", err)
 			return
+		case err != nil && !errors.As(err, &refused):
+			return
 		}
-		one, ok := c.out.answered(l, err)
+		one, ok := c.out.answered(l, text, err)
 		if !ok {
 			return
 		}
@@ -192,15 +205,31 @@ func (c *Cluster) hearAnswers(l *line, answers *bufio.Reader) {
 	}
 }
 
-// verdict is what an answer to a hint says.
-func verdict(answer []byte) error {
-	switch answer[0] {
-	case ':':
-		return nil
-	case '-':
-		return refusal(bytes.TrimSpace(answer[1:]))
+// readAnswer reads the answer to a hint: of a number nothing, a text, or a refusal.
+func readAnswer(from *bufio.Reader) (text string, err error) {
+	first, err := from.ReadSlice('\n')
+	if err != nil {
+		return "", err
 	}
-	return errAnswerOfLine
+	rest := string(bytes.TrimSpace(first[1:]))
+	switch first[0] {
+	case '+':
+		return "", errCourtesy
+	case ':':
+		return "", nil
+	case '-':
+		return "", refusal(rest)
+	case '$':
+	default:
+		return "", errAnswerOfLine
+	}
+	n, err := strconv.Atoi(rest)
+	if err != nil || n < 0 || n > mostAnswer {
+		return "", errAnswerOfLine
+	}
+	whole := make([]byte, n+len("\r\n"))
+	_, err = io.ReadFull(from, whole)
+	return string(whole[:n]), err
 }
 
 // refusal is an error that Redis answered.

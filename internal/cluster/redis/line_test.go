@@ -50,6 +50,13 @@ func TestLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	send("they arrive though the script was forgotten", 20)
+	if err := db.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.Send(t.Context(), toUser(next)); n != 1 || err != nil {
+		t.Errorf("sent to %d connections, %v, when the script was forgotten", n, err)
+	}
+	next++
 	if lost := a.Stats().LostHints; lost != 0 {
 		t.Errorf("%d hints are lost", lost)
 	}
@@ -70,6 +77,11 @@ func TestLine(t *testing.T) {
 		return a.out.line != nil && a.out.line.conn.LocalAddr().String() != local
 	})
 	send("they arrive by another line", 20)
+	if n, err := a.Send(t.Context(), toUser(next)); n != 1 || err != nil {
+		t.Errorf("sent to %d connections, %v, by another line", n, err)
+	}
+	next++
+	servertest.Eventually(t, "that arrives too", func() bool { return b.heard(fmt.Sprint("ses_", next-1)) == 1 })
 
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -39,6 +39,9 @@ func TestRedisRestartsEmpty(t *testing.T) {
 	if err := a.Publish(t.Context(), cluster.Hint{Kind: cluster.KindSession, SessionID: "ended"}); err != nil || a.heard("ended") != 1 {
 		t.Errorf("publish: %v, heard %d times", err, a.heard("ended"))
 	}
+	if n, err := a.Send(t.Context(), cluster.Hint{Kind: cluster.KindMessage, UserID: "usr_1", SessionID: "sent"}); n != 2 || !errors.Is(err, cluster.ErrPartial) || a.heard("sent") != 1 {
+		t.Errorf("sent to %d connections, %v, heard %d times", n, err, a.heard("sent"))
+	}
 	a.Report("usr_1", "ses_3", 1)
 	servertest.Eventually(t, "this node's own changes are told", func() bool {
 		return a.told(func(c presence.Change) bool { return c.SessionID == "ses_3" && c.Online && c.Seq == 0 }) == 1

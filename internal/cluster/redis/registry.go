@@ -116,10 +116,12 @@ func (c *Cluster) write(batch []entry) (failed []entry, err error) {
 	defer cancel()
 	id := c.id()
 	pipe := c.db.Pipeline()
+	pipe.Ping(ctx) // see courtesy
 	for _, e := range batch {
 		c.pipe(ctx, pipe, id, e)
 	}
 	cmds, _ := pipe.Exec(ctx)
+	cmds = cmds[1:]
 	for _, e := range batch {
 		n := e.commands()
 		if trouble := firstError(cmds[:n]); trouble != nil {
