@@ -37,8 +37,10 @@ type outbox struct {
 	lost   int64
 }
 
-// letter is a hint as it goes out: to every node, or to those of a user. A probe is one too, to a channel.
+// letter is a hint as it goes out: to every node, or to those of a user. A probe is one too, to a channel, and so is a
+// command about presence, which is not sent in any other way: see writeNow.
 type letter struct {
+	command  []string // of presence; all else is empty then
 	message  string
 	channel  string
 	user     string // "" for every node
@@ -77,6 +79,17 @@ func (o *outbox) put(l letter) bool {
 	if o.line == nil {
 		signal(o.wake)
 	}
+	return true
+}
+
+// writeNow sends letters, if that can be done at once and together.
+func (o *outbox) writeNow(batch []letter) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.line == nil || len(o.queue) > 0 || !o.line.free(batch...) {
+		return false
+	}
+	o.writeLocked(batch)
 	return true
 }
 
@@ -146,10 +159,10 @@ func (o *outbox) answered(l *line, text string, err error) (one letter, ok bool)
 		return one, false
 	}
 	one = l.answered()
-	if unknown(err) && !one.again {
+	if unknown(err) && !one.again && one.command == nil {
 		return one, true // to be sent again
 	}
-	if err != nil {
+	if err != nil && one.command == nil {
 		o.lost++
 	}
 	one.done(text, err)
@@ -190,7 +203,7 @@ func (o *outbox) drop() {
 func (o *outbox) hangUpLocked() {
 	for _, l := range o.line.unanswered {
 		l.done("", ErrNotSent)
-		if l.channel == "" {
+		if l.channel == "" && l.command == nil {
 			o.lost++
 		}
 	}
@@ -408,9 +421,11 @@ func (c *Cluster) pipeHint(ctx context.Context, pipe driver.Pipeliner, l letter)
 	}
 }
 
-// command appends it as it goes to a single server.
-func (l letter) command(buf []byte, n names) []byte {
+// appendTo writes it as it goes to a single server.
+func (l letter) appendTo(buf []byte, n names) []byte {
 	switch {
+	case l.command != nil:
+		return command(buf, l.command...)
 	case l.channel != "":
 		return command(buf, "PUBLISH", l.channel, l.message)
 	case l.user == "":
@@ -427,4 +442,10 @@ func (l letter) mark() string {
 }
 
 // size is about how many bytes it takes to send.
-func (l letter) size() int { return len(l.message) + len(l.channel) + 2*len(l.user) + 96 }
+func (l letter) size() int {
+	n := len(l.message) + len(l.channel) + 2*len(l.user) + 96
+	for _, arg := range l.command {
+		n += len(arg) + 8
+	}
+	return n
+}

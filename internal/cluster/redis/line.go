@@ -118,16 +118,26 @@ func command(buf []byte, args ...string) []byte {
 	return append(buf, "\r\n"...)
 }
 
-// free tells whether a hint may be written without waiting for answers.
-func (l *line) free(next letter) bool {
-	return len(l.unanswered) == 0 || len(l.unanswered) < mostDirect && l.bytes+next.size() <= mostUnheard
+// free tells whether hints may be written without waiting for answers.
+func (l *line) free(next ...letter) bool {
+	if len(l.unanswered) == 0 && len(next) == 1 {
+		return true
+	}
+	bytes := l.bytes
+	for _, one := range next {
+		bytes += one.size()
+	}
+	return len(l.unanswered)+len(next) <= mostDirect && bytes <= mostUnheard
 }
 
 // write writes hints. After an error some of them may have been sent.
 func (l *line) write(n names, batch []letter) error {
-	l.buf = append(l.buf[:0], courtesy...)
+	l.buf = l.buf[:0]
+	if batch[0].channel == "" { // a probe is for the prober alone
+		l.buf = append(l.buf, courtesy...)
+	}
 	for _, one := range batch {
-		l.buf = one.command(l.buf, n)
+		l.buf = one.appendTo(l.buf, n)
 		l.bytes += one.size()
 	}
 	l.unanswered = append(l.unanswered, batch...)
@@ -188,7 +198,7 @@ func (c *Cluster) hearAnswers(l *line, answers *bufio.Reader) {
 		if !ok {
 			return
 		}
-		if unknown(err) && !one.again {
+		if unknown(err) && !one.again && one.command == nil {
 			one.again = true
 			unsent = append(unsent, one)
 		} else {

@@ -56,6 +56,13 @@ func TestLine(t *testing.T) {
 	if n, err := a.Send(t.Context(), toUser(next)); n != 1 || err != nil {
 		t.Errorf("sent to %d connections, %v, when the script was forgotten", n, err)
 	}
+	if err := db.ScriptFlush(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.Report("usr_1", "ses_1", 2)
+	a.counts("usr_1", "ses_1", 2)
+	b.Report("usr_1", "ses_1", 1)
+	a.counts("usr_1", "ses_1", 1)
 	next++
 	if lost := a.Stats().LostHints; lost != 0 {
 		t.Errorf("%d hints are lost", lost)

@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -14,7 +16,8 @@ import (
 // How counts are written.
 const (
 	reportBatch = 512                   // commands in a pipeline, or a few more
-	pace        = time.Millisecond      // between pipelines: what a storm reports shares them, what comes alone goes at once
+	pace        = time.Millisecond      // between writes: what a storm reports shares them, what comes alone goes at once
+	paceEach    = 50 * time.Microsecond // for each session that was written, up to that
 	gracePace   = 20 * time.Millisecond // between looks for graces that are over
 	retryFirst  = 250 * time.Millisecond
 	retryMost   = 5 * time.Second
@@ -46,7 +49,7 @@ func (c *Cluster) Report(userID, sessionID string, connections int) {
 func (c *Cluster) record() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	retry, began := retryFirst, time.Time{}
+	retry, began, wrote := retryFirst, time.Time{}, 0
 	for ended := false; !ended; {
 		select {
 		case <-c.held.wake:
@@ -54,11 +57,12 @@ func (c *Cluster) record() {
 		case <-c.closing:
 			ended = true
 		}
-		if rest := pace - time.Since(began); rest > 0 {
+		if rest := min(pace, time.Duration(wrote)*paceEach) - time.Since(began); rest > 0 {
 			c.sleep(rest)
 		}
 		began = time.Now()
-		wait, err := c.turn()
+		n, wait, err := c.turn()
+		wrote = n
 		if err == nil {
 			retry = retryFirst
 		} else {
@@ -69,15 +73,17 @@ func (c *Cluster) record() {
 	}
 }
 
-// turn lets graces end and writes what there is to write. It returns how long there is nothing else to do.
-func (c *Cluster) turn() (wait time.Duration, err error) {
+// turn lets graces end and writes what there is to write. It returns how many sessions that were, and how long there is
+// nothing else to do.
+func (c *Cluster) turn() (wrote int, wait time.Duration, err error) {
 	gone, wait := c.held.expire(time.Now())
 	if !c.writable() {
 		c.tellAlone(gone)
-		return wait, nil
+		return 0, wait, nil
 	}
 	loaded := false
 	for batch := c.held.take(reportBatch); len(batch) > 0; batch = c.held.take(reportBatch) {
+		wrote += len(batch)
 		failed, err := c.write(batch)
 		c.held.giveBack(failed)
 		if unknown(err) && !loaded {
@@ -86,10 +92,10 @@ func (c *Cluster) turn() (wait time.Duration, err error) {
 		c.note("presence cannot be written", err)
 		if err != nil {
 			c.tellAlone(failed)
-			return wait, err
+			return wrote, wait, err
 		}
 	}
-	return wait, nil
+	return wrote, wait, nil
 }
 
 // writable tells whether there is a Redis and a lease to write under.
@@ -108,37 +114,76 @@ func (c *Cluster) tellAlone(entries []entry) {
 	}
 }
 
-// write writes a batch in one pipeline. It returns what was not written, and why.
+// write writes a batch at once. It returns what was not written, and why.
 func (c *Cluster) write(batch []entry) (failed []entry, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, writeTimeout)
 	defer cancel()
-	id := c.id()
-	pipe := c.db.Pipeline()
-	pipe.Ping(ctx) // see courtesy
+	id, commands := c.id(), [][]string(nil)
 	for _, e := range batch {
-		c.pipe(ctx, pipe, id, e)
+		commands = append(commands, c.commands(id, e)...)
 	}
-	cmds, _ := pipe.Exec(ctx)
-	cmds = cmds[1:]
+	errs, ok := c.byLine(ctx, commands)
+	if !ok {
+		errs = c.byPipeline(ctx, commands)
+	}
 	for _, e := range batch {
-		n := e.commands()
-		if trouble := firstError(cmds[:n]); trouble != nil {
+		n := e.count()
+		if trouble := cmp.Or(errs[:n]...); trouble != nil {
 			failed, err = append(failed, e), trouble
 		} else {
 			c.held.written(e)
 		}
-		cmds = cmds[n:]
+		errs = errs[n:]
 	}
 	return failed, err
+}
+
+// byLine is for a few commands: the line is faster, but not for as many as a storm has. It is false when they did not
+// go that way.
+func (c *Cluster) byLine(ctx context.Context, commands [][]string) (errs []error, ok bool) {
+	answers := make(chan answer, len(commands))
+	batch := make([]letter, len(commands))
+	for i, command := range commands {
+		batch[i] = letter{command: command, answer: answers}
+	}
+	if !c.out.writeNow(batch) {
+		return nil, false
+	}
+	errs = make([]error, len(commands))
+	for i := range errs {
+		select {
+		case a := <-answers:
+			errs[i] = a.err
+		case <-ctx.Done():
+			errs[i] = ctx.Err()
+		}
+	}
+	return errs, true
+}
+
+func (c *Cluster) byPipeline(ctx context.Context, commands [][]string) (errs []error) {
+	pipe := c.db.Pipeline()
+	for _, command := range commands {
+		args := make([]any, len(command))
+		for i, arg := range command {
+			args[i] = arg
+		}
+		pipe.Do(ctx, args...)
+	}
+	cmds, _ := pipe.Exec(ctx)
+	for _, cmd := range cmds {
+		errs = append(errs, cmd.Err())
+	}
+	return errs
 }
 
 // stepBatch is how many steps of a session one script takes. Each numbers a change, and the numbers may not get ahead
 // of the clock that they began with, by microseconds.
 const stepBatch = 4
 
-func (e entry) commands() int {
+func (e entry) count() int {
 	n := (len(e.steps) + stepBatch - 1) / stepBatch
 	if e.gone {
 		n++
@@ -146,19 +191,24 @@ func (e entry) commands() int {
 	return n
 }
 
-func (c *Cluster) pipe(ctx context.Context, pipe driver.Pipeliner, id string, e entry) {
+// commands are those of an entry: as many as it counts.
+func (c *Cluster) commands(id string, e entry) (all [][]string) {
 	part := partOf(e.user)
-	keys := []string{c.names.user(e.user), c.names.index(part, id), c.names.totals(part)}
+	user, index, totals := c.names.user(e.user), c.names.index(part, id), c.names.totals(part)
+	begin := func(script *driver.Script) []string {
+		return append(make([]string, 0, 10+stepBatch), "EVALSHA", script.Hash(), "3", user, index, totals, c.cfg.Prefix, e.user, e.session, id)
+	}
 	for some := range slices.Chunk(e.steps, stepBatch) {
-		args := append(make([]any, 0, 4+stepBatch), c.cfg.Prefix, e.user, e.session, id)
+		one := begin(reportScript)
 		for _, n := range some {
-			args = append(args, n)
+			one = append(one, strconv.Itoa(n))
 		}
-		reportScript.EvalSha(ctx, pipe, keys, args...)
+		all = append(all, one)
 	}
 	if e.gone {
-		removeScript.EvalSha(ctx, pipe, keys, c.cfg.Prefix, e.user, e.session, id, id)
+		all = append(all, append(begin(removeScript), id))
 	}
+	return all
 }
 
 func firstError(cmds []driver.Cmder) error {
