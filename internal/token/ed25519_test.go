@@ -1,9 +1,13 @@
 package token
 
 import (
+	"bytes"
 	"crypto/ed25519"
+	"crypto/sha512"
+	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,17 +20,32 @@ func unhex(t testing.TB, text string) []byte {
 	return b
 }
 
-// TestRFC8032 is section 7.1 of that.
+// long is the text of TEST 1024 in RFC 8032.
+//
+//go:embed testdata/rfc8032_test1024.hex
+var long string
+
+// TestRFC8032 is section 7.1 of that: what its keys sign is what it says, and passes.
 func TestRFC8032(t *testing.T) {
-	for i, x := range []struct{ public, text, signature string }{
-		{"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+	abc := sha512.Sum512([]byte("abc"))
+	for i, x := range []struct{ secret, public, text, signature string }{
+		{"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
 			"e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
-		{"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+		{"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
 			"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"},
-		{"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+		{"c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
 			"6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"},
+		{"f5e5767cf153319517630f226876b86c8160cc583bc013744c6bf255f5cc0ee5", "278117fc144c72340f67d0f2316e8386ceffbf2b2428c9c51fef7c597f1d426e", strings.ReplaceAll(long, "\n", ""),
+			"0aab4c900501b3e24d7cdf4663326a3a87df5e4843b2cbdb67cbf6e460fec350aa5371b1508f9f4528ecea23c436d94b5e8fcd4f681e30a6ac00a9704a188a03"},
+		{"833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42", "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf", hex.EncodeToString(abc[:]),
+			"dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b58909351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704"},
 	} {
-		if !newVerifier(unhex(t, x.public)).verify(unhex(t, x.text), unhex(t, x.signature)) {
+		private := ed25519.NewKeyFromSeed(unhex(t, x.secret))
+		text, signature := unhex(t, x.text), unhex(t, x.signature)
+		if hex.EncodeToString(private[32:]) != x.public || !bytes.Equal(ed25519.Sign(private, text), signature) {
+			t.Errorf("test %d is copied wrong", i+1)
+		}
+		if !newVerifier(unhex(t, x.public)).verify(text, signature) {
 			t.Errorf("test %d is refused", i+1)
 		}
 	}
@@ -48,21 +67,23 @@ var odd = []string{
 	"0200000000000000000000000000000000000000000000000000000000000000", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 }
 
+// same is the answer of the library, which the verifier must give, too.
+func same(t *testing.T, v *verifier, text, signature []byte) bool {
+	t.Helper()
+	got, want := v.verify(text, signature), ed25519.Verify(v.public, text, signature)
+	if got != want {
+		t.Errorf("%x of %q by %x: %v, the library says %v", signature, text, v.public, got, want)
+	}
+	return want
+}
+
 // TestVerifierAgainstTheLibrary: on signatures as they are and as they should not be, the two never differ.
 func TestVerifierAgainstTheLibrary(t *testing.T) {
-	same := func(v *verifier, text, signature []byte) bool {
-		t.Helper()
-		got, want := v.verify(text, signature), ed25519.Verify(v.public, text, signature)
-		if got != want {
-			t.Errorf("%x of %q by %x: %v, the library says %v", signature, text, v.public, got, want)
-		}
-		return want
-	}
 	public, private, _ := ed25519.GenerateKey(nil)
 	v := newVerifier(public)
 	for i := range 200 {
 		text := fmt.Append(nil, "text ", i)
-		if !same(v, text, ed25519.Sign(private, text)) {
+		if !same(t, v, text, ed25519.Sign(private, text)) {
 			t.Fatal("a good signature is refused")
 		}
 	}
@@ -71,12 +92,12 @@ func TestVerifierAgainstTheLibrary(t *testing.T) {
 	for bit := range 8 * len(good) {
 		bad := append([]byte(nil), good...)
 		bad[bit/8] ^= 1 << (bit % 8)
-		same(v, text, bad)
+		same(t, v, text, bad)
 	}
-	same(v, []byte("another"), good)
-	same(v, text, nil)
-	same(v, text, good[:63])
-	same(v, text, append(good, 0))
+	same(t, v, []byte("another"), good)
+	same(t, v, text, nil)
+	same(t, v, text, good[:63])
+	same(t, v, text, append(good, 0))
 
 	passed := 0
 	scalars := append([]string{order, "ecd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010"}, odd[:4]...)
@@ -85,7 +106,7 @@ func TestVerifierAgainstTheLibrary(t *testing.T) {
 		for _, r := range append([]string{hex.EncodeToString(good[:32])}, odd...) {
 			for _, s := range append([]string{hex.EncodeToString(good[32:])}, scalars...) {
 				for i := range 4 {
-					if same(v, fmt.Append(nil, i), unhex(t, r+s)) {
+					if same(t, v, fmt.Append(nil, i), unhex(t, r+s)) {
 						passed++
 					}
 				}

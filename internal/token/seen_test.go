@@ -1,9 +1,12 @@
 package token
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +39,50 @@ func TestTokenSeenBeforeIsReadAnew(t *testing.T) {
 	}
 	if n := len(keys.current.seen.recent); n != 1 {
 		t.Errorf("%d tokens are remembered, of one that is good", n)
+	}
+}
+
+// TestTokenIsSeenByItsKeyOnly: not even a key of the same id knows what another verified.
+func TestTokenIsSeenByItsKeyOnly(t *testing.T) {
+	keys := testKeys(t)
+	raw := mustSign(t, keys, claims())
+	for range 2 {
+		if _, err := keys.Verify(raw, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	public, _, _ := ed25519.GenerateKey(nil)
+	other, err := ParseJWKS(bytes.ReplaceAll(keys.JWKS(), []byte(encode(keys.current.public)), []byte(encode(public))), conf.Issuer)
+	if err != nil || !other.Knows(raw, start) {
+		t.Fatal("the other set has no key of that id", err)
+	}
+	refused(t, other, "key of the same id", raw)
+	_, rest, _ := strings.Cut(raw, ".")
+	for header, k := range keys.byHeader {
+		if k != keys.current {
+			refused(t, keys, "another key of the set", header+"."+rest)
+		}
+	}
+}
+
+// TestSeenByMany: however many remember and ask, nothing is remembered that was not.
+func TestSeenByMany(t *testing.T) {
+	var s seen
+	of := func(i int, good bool) mark { return sha256.Sum256(fmt.Append(nil, i, good)) }
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 3 * mostSeen {
+				if s.add(of(i, true)); s.has(of(i, false)) {
+					t.Error("what was never good is remembered")
+				}
+				s.has(of(i/2, true))
+			}
+		})
+	}
+	all.Wait()
+	if n := len(s.recent) + len(s.older); n > 2*mostSeen {
+		t.Errorf("%d are remembered", n)
 	}
 }
 
