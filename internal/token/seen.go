@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// mostSeen is how many tokens each half of seen holds: both together are some 700 KiB when full.
+// mostSeen is how many tokens each half of seen holds: both together are some 1.2 MiB when full.
 const mostSeen = 8 << 10
 
 // seen remembers which tokens were found to be signed by a key, so that whoever calls again and again costs a hash and
