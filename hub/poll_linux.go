@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,8 +49,8 @@ func newEvents() events {
 	}
 	_ = unix.SetNonblock(fd, true) // which tells os.NewFile that the runtime can wait for it
 	e := &epoll{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	if e.raw, err = e.file.SyscallConn(); err != nil {
-		e.close()
+	if e.raw, err = e.file.SyscallConn(); err != nil || e.file.SetDeadline(time.Time{}) != nil {
+		e.close() // the runtime cannot wait for it: run would end with the first wait, and no socket be heard
 		return nil
 	}
 	go e.run()
