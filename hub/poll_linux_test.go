@@ -3,7 +3,9 @@ package hub
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -11,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 )
@@ -32,15 +36,18 @@ func (l *lab) plainly(p Principal, early ...byte) *plain {
 	l.t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(20 * time.Second))
 	c := &plain{l.t, nc, bufio.NewReader(nc)}
-	hello := "GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + wire.Protocol + ", bearer." + p.SessionID + "\r\n\r\n"
-	c.write(append([]byte(hello), early...))
+	c.write(append(plainHello(p), early...))
 	resp, err := http.ReadResponse(c.r, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		l.t.Fatalf("handshake: %v, %v", resp, err)
 	}
 	c.hears(`"welcome"`)
 	return c
+}
+
+func plainHello(p Principal) []byte {
+	return []byte("GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + wire.Protocol + ", bearer." + p.SessionID + "\r\n\r\n")
 }
 
 func (c *plain) write(b []byte) {
@@ -196,15 +203,128 @@ func TestWatchedSocketsComeAndGo(t *testing.T) {
 	work.Wait()
 	eventually(t, "all are gone", func() bool { return l.hub.Connections("usr_1") == 0 })
 	e := l.hub.poll.events.(*epoll)
-	eventually(t, "all slots are free", func() bool {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return len(e.free) == len(e.slots)
-	})
+	eventually(t, "all slots are free", func() bool { return e.taken() == 0 })
 	if len(e.slots) > workers*each/2 {
 		t.Errorf("%d slots for %d sockets at once", len(e.slots), workers)
 	}
 	c := l.plainly(p)
 	c.write(pong("last"))
 	c.hears(`"last"`)
+}
+
+// taken is how many slots have a socket.
+func (e *epoll) taken() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.slots) - len(e.free)
+}
+
+// While sockets come, are ended from both sides at once, and leave their slots and descriptors to others, those that
+// stay hear every answer, and only their own.
+func TestWatchedSocketsAmongOthersThatComeAndGo(t *testing.T) {
+	l := overTCP(t, Limits{FramesPerMinute: 1 << 20, FrameBurst: 1 << 20})
+	rounds := 400
+	if testing.Short() {
+		rounds = 50
+	}
+	const settled, restless = 6, 3
+	p := l.signIn("usr_1")
+	var clients []*plain
+	for range settled {
+		clients = append(clients, l.plainly(p))
+	}
+	over := make(chan struct{})
+	var stay, pass sync.WaitGroup
+	for range restless {
+		pass.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-over:
+					return
+				default:
+					l.passBy(i)
+				}
+			}
+		})
+	}
+	for n, c := range clients {
+		stay.Go(func() {
+			for i := range rounds {
+				re := fmt.Sprintf("%d of %d", i, n)
+				b := pong(re)
+				cut := i % len(b) // at 0 it comes whole
+				for _, part := range [][]byte{b[:cut], b[cut:]} {
+					c.write(part)
+				}
+				c.hears(fmt.Sprintf("%q", re))
+			}
+		})
+	}
+	stay.Wait()
+	close(over)
+	pass.Wait()
+	eventually(t, "only they are left", func() bool {
+		return l.hub.Connections("usr_2") == 0 && l.hub.poll.events.(*epoll).taken() == settled
+	})
+	eventually(t, "they rest", func() bool { return readers() == 0 })
+}
+
+// passBy is a socket that ends in one of several ways, with a frame on its way.
+func (l *lab) passBy(way int) {
+	p := l.signIn("usr_2")
+	nc, err := l.net(context.Background(), "tcp", "")
+	if err != nil {
+		l.t.Error(err)
+		return
+	}
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	nc.Write(plainHello(p))
+	if way%2 == 0 {
+		nc.Read(make([]byte, 1)) // else it may end before it has begun
+	}
+	switch way % 4 {
+	case 0:
+		go nc.Write(pong("x"))
+		l.end(p, "kicked")
+	case 1:
+		l.end(p, "kicked")
+	case 2:
+		nc.Write(pong("x"))
+		nc.(*net.TCPConn).SetLinger(0) // a reset
+	case 3:
+		nc.Write(masked(true, opClose, nil))
+		nc.(*net.TCPConn).CloseWrite()
+	}
+}
+
+// An event that was taken before its socket closed is nobody's, whoever has the slot by then, and however often it was
+// used before.
+func TestEventOfAClosedSocketIsNobodys(t *testing.T) {
+	e := &epoll{}
+	for _, age := range []int32{0, math.MaxInt32, -1} {
+		e.slots, e.free = []slot{{age: age}}, []int32{0}
+		first, second := &conn{slot: noSlot}, &conn{slot: noSlot}
+		ev, op, ok := e.place(first)
+		if !ok || op != unix.EPOLL_CTL_ADD || e.named(ev) != first {
+			t.Fatalf("age %d: not placed", age)
+		}
+		if again, op, ok := e.place(first); !ok || op != unix.EPOLL_CTL_MOD || again != ev {
+			t.Errorf("age %d: placed twice", age)
+		}
+		e.forget(first)
+		if e.named(ev) != nil {
+			t.Errorf("age %d: the event names what has closed", age)
+		}
+		if other, _, _ := e.place(second); other.Fd != ev.Fd || e.named(ev) != nil || e.named(other) != second {
+			t.Errorf("age %d: the event names another", age)
+		}
+		if _, _, ok := e.place(first); ok {
+			t.Errorf("age %d: what has closed is placed again", age)
+		}
+		e.forget(first)
+		if len(e.free) != 0 {
+			t.Errorf("age %d: forgotten twice, the slot is free twice", age)
+		}
+	}
 }
