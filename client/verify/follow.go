@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,13 +206,17 @@ func (v *Verifier) fetch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the key set: %w", err)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.asked = v.now()
+	if v.keys != nil && bytes.Equal(data, v.keys.JWKS()) {
+		return nil // so that tokens of unknown keys do not make them compute again, and forget, what they know
+	}
 	keys, err := token.ParseJWKS(data, v.cfg.Issuer)
 	if err != nil {
 		return err
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.keys, v.asked = keys, v.now()
+	v.keys = keys
 	return nil
 }
 
