@@ -22,7 +22,6 @@ import (
 const (
 	expireEvery = time.Second
 	purgeEvery  = time.Minute
-	fenceEvery  = 250 * time.Millisecond
 )
 
 // start reads what ended lately and starts the background work, which ends with Close.
@@ -45,7 +44,7 @@ func (g *Gatehouse) start(ctx context.Context) error {
 	g.run(background, g.tellRows)
 	g.run(background, func(ctx context.Context) error { return g.rules.Traces.Run(ctx, g.rules.FlushEvery()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, calmEvery, "memory", g.giveBack()) })
-	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire) })
+	g.run(background, func(ctx context.Context) error { return g.every(ctx, expireEvery, "expiry", g.expire()) })
 	g.run(background, func(ctx context.Context) error { return g.every(ctx, purgeEvery, "purge", g.purge) })
 	return nil
 }
@@ -73,10 +72,25 @@ func (g *Gatehouse) every(ctx context.Context, interval time.Duration, name stri
 	}
 }
 
+// followEvery is how often the follower looks whether to read. MongoDB cannot tell it of writes in between.
+func (g *Gatehouse) followEvery() time.Duration {
+	if _, mongo := g.cfg.MongoURI(); mongo {
+		return time.Second
+	}
+	return 0 // its default
+}
+
+// How often the fence is looked at. A node that does nothing wakes up once a second: what it does then, it does together.
+const (
+	fenceEvery = time.Second
+	fenceSoon  = 250 * time.Millisecond // while the bus is not known to work
+)
+
 // keepFence closes this node's sockets when it has been cut off from bus and store for too long, so that clients move
 // to a node that knows who was signed out. Handshakes and requests are refused by the guard meanwhile.
 func (g *Gatehouse) keepFence(ctx context.Context) error {
-	tick := time.NewTicker(fenceEvery)
+	every := fenceEvery
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	fenced := false
 	for {
@@ -88,6 +102,14 @@ func (g *Gatehouse) keepFence(ctx context.Context) error {
 		if now := g.guard.Admit() != nil; now != fenced {
 			fenced = now
 			g.log.Warn("fence", "closed", fenced, "age", g.fresh().Round(time.Millisecond))
+		}
+		next := fenceEvery
+		if g.fresh() > 0 {
+			next = fenceSoon
+		}
+		if next != every {
+			every = next
+			tick.Reset(every)
 		}
 		if fenced {
 			g.hub.CloseAll(wire.CloseRestart)
@@ -217,9 +239,12 @@ func (g *Gatehouse) history() events.History {
 	}
 }
 
-func (g *Gatehouse) expire(ctx context.Context) error {
-	_, err := g.rules.Sessions.Sweep(ctx)
-	return err
+func (g *Gatehouse) expire() func(context.Context) error {
+	sweeper := &session.Sweeper{Service: g.rules.Sessions}
+	return func(ctx context.Context) error {
+		_, err := sweeper.Sweep(ctx)
+		return err
+	}
 }
 
 func (g *Gatehouse) purge(ctx context.Context) error {

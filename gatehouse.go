@@ -127,7 +127,7 @@ func (g *Gatehouse) wire() {
 	}
 	g.follower = revocation.NewFollower(revocation.Config{
 		Source: g.rules.Store, Memory: g.memory, Applied: g.applied, Now: g.now, Log: g.log, Horizon: rules.Horizon(g.cfg),
-		Hurry: func() bool { return !g.cluster.Healthy() },
+		Hurry: func() bool { return !g.cluster.Healthy() }, Poll: g.followEvery(),
 	})
 	announcer := hints.Announcer(g.cluster, g.log)
 	announcer.Audit = g.rowAdded

@@ -71,7 +71,10 @@ func start(t *testing.T, s *outbox.Service, do work, options ...func(*outbox.Lan
 	for _, o := range options {
 		o(&lane)
 	}
-	p := &outbox.Pool{Service: s, Lanes: map[string]outbox.Lane{outbox.Mail: lane}, Log: slog.New(slog.DiscardHandler)}
+	return startPool(t, &outbox.Pool{Service: s, Lanes: map[string]outbox.Lane{outbox.Mail: lane}, Log: slog.New(slog.DiscardHandler)})
+}
+
+func startPool(t *testing.T, p *outbox.Pool) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {

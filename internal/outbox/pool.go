@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,7 +68,8 @@ type Pool struct {
 const (
 	lease       = 30 * time.Second
 	renewEvery  = lease / 3
-	pollEvery   = time.Second     // to see jobs of other nodes, delays that are over and leases that ran out
+	lookEvery   = time.Second     // to see jobs of other nodes, delays that are over and leases that ran out
+	writeAgain  = time.Second     // how a job went, while the store is away
 	parting     = 3 * time.Second // for the tries under way when the pool ends
 	callTimeout = 5 * time.Second // of a call to the store
 )
@@ -75,6 +78,7 @@ const (
 // not tried.
 func (p *Pool) Run(ctx context.Context) error {
 	var lanes sync.WaitGroup
+	lanes.Go(func() { p.look(ctx) })
 	for kind, l := range p.Lanes {
 		if l.Workers <= 0 {
 			l.Workers = 8
@@ -87,6 +91,39 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 	lanes.Wait()
 	return nil
+}
+
+// look wakes all lanes when any has a job to do that nobody rang for. Most of the time none has, and one question says
+// so: a claim for each lane would be a write for each.
+func (p *Pool) look(ctx context.Context) {
+	kinds := slices.Collect(maps.Keys(p.Lanes))
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for away := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		due, err := p.due(ctx, kinds)
+		lost := err != nil && ctx.Err() == nil
+		if lost && !away {
+			p.Log.Warn("jobs cannot be looked for, will try again", "error", err)
+		}
+		away = lost
+		if !due {
+			continue
+		}
+		for _, kind := range kinds {
+			p.Service.ring(kind)
+		}
+	}
+}
+
+func (p *Pool) due(ctx context.Context, kinds []string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return p.Service.Store.JobsDue(ctx, p.Service.Now(), kinds...)
 }
 
 // lane runs the jobs of one kind. One goroutine claims; each try has its own.
@@ -102,12 +139,10 @@ type lane struct {
 	busy map[string]int // workers by subject
 }
 
-// dispatch claims while there is a free worker and a due job.
+// dispatch claims while there is a free worker and a due job. Then it waits for the bell.
 func (l *lane) dispatch(ctx context.Context) {
 	var tries sync.WaitGroup
 	defer tries.Wait()
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
 	for away := false; ; {
 		select {
 		case l.free <- struct{}{}:
@@ -131,7 +166,6 @@ func (l *lane) dispatch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-poll.C:
 		case <-l.s.bell(l.kind):
 		}
 	}

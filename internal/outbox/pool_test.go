@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -196,6 +197,13 @@ func (o *outage) ClaimJob(ctx context.Context, c outbox.Claim) (outbox.Job, erro
 	return o.Store.ClaimJob(ctx, c)
 }
 
+func (o *outage) JobsDue(ctx context.Context, now time.Time, kinds ...string) (bool, error) {
+	if o.away.Load() {
+		return false, fault.ErrUnavailable
+	}
+	return o.Store.JobsDue(ctx, now, kinds...)
+}
+
 func (o *outage) ReplaceJob(ctx context.Context, j outbox.Job) (outbox.Job, error) {
 	if o.away.Load() {
 		return outbox.Job{}, fault.ErrUnavailable
@@ -237,6 +245,56 @@ func TestOutageOfTheStoreDelaysAndLosesNothing(t *testing.T) {
 		sleep(idle)
 		if j := l.job(two); runs[two] != 1 || j.State != outbox.Done {
 			t.Errorf("queued during the outage: %d runs, left %+v", runs[two], j)
+		}
+	})
+}
+
+// counted is a store that counts how often it is asked for jobs.
+type counted struct {
+	outbox.Store
+	claims, looks atomic.Int32
+}
+
+func (c *counted) ClaimJob(ctx context.Context, claim outbox.Claim) (outbox.Job, error) {
+	c.claims.Add(1)
+	return c.Store.ClaimJob(ctx, claim)
+}
+
+func (c *counted) JobsDue(ctx context.Context, now time.Time, kinds ...string) (bool, error) {
+	c.looks.Add(1)
+	return c.Store.JobsDue(ctx, now, kinds...)
+}
+
+func TestIdlePoolAsksOnceForAllLanes(t *testing.T) {
+	run(t, func(t *testing.T, l *lab) {
+		store := &counted{Store: l.store}
+		kinds := []string{outbox.Mail, outbox.Webhook, outbox.Location}
+		ran := make(map[string]time.Time)
+		var mu sync.Mutex
+		lane := outbox.Lane{Timeout: time.Second, Handler: work(func(_ context.Context, task outbox.Task) error {
+			mu.Lock()
+			defer mu.Unlock()
+			ran[task.Kind] = time.Now()
+			return nil
+		})}
+		lanes := make(map[string]outbox.Lane)
+		for _, kind := range kinds {
+			lanes[kind] = lane
+		}
+		startPool(t, &outbox.Pool{Service: service(t, store), Lanes: lanes, Log: slog.New(slog.DiscardHandler)})
+		sleep(time.Minute + time.Millisecond)
+		if claims, looks := store.claims.Load(), store.looks.Load(); claims > 3 || looks > 60 {
+			t.Errorf("%d claims and %d looks in a minute without jobs", claims, looks)
+		}
+		for _, kind := range kinds { // by a process that nobody hears
+			began := time.Now()
+			if err := l.store.InsertJob(t.Context(), outbox.Job{ID: "job_" + kind, Kind: kind, State: outbox.Queued, RunAt: began, CreatedAt: began}); err != nil {
+				t.Fatal(err)
+			}
+			sleep(idle)
+			if took := ran[kind].Sub(began); took < 0 || took > idle {
+				t.Errorf("%s ran after %v", kind, took)
+			}
 		}
 	})
 }

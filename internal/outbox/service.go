@@ -153,7 +153,7 @@ func (s *Service) announce(ctx context.Context, c Change) {
 	}
 }
 
-// ring wakes this node's workers of a kind. Those of other nodes look by themselves.
+// ring wakes this node's workers of a kind. Other nodes see by themselves that a job is due.
 func (s *Service) ring(kind string) {
 	select {
 	case s.bell(kind) <- struct{}{}:

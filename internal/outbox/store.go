@@ -12,6 +12,8 @@ type Store interface {
 	// ClaimJob takes the job of the kind that has been due longest, queued or with a lease that ran out, in one atomic
 	// step: it runs from now on, with one attempt more. fault.ErrNotFound when none is due.
 	ClaimJob(ctx context.Context, c Claim) (Job, error)
+	// JobsDue tells whether ClaimJob would find a job of any of the kinds, whatever its subject.
+	JobsDue(ctx context.Context, now time.Time, kinds ...string) (bool, error)
 	// ReplaceJob stores j as version j.Version+1 in one compare-and-set: fault.ErrMoved, fault.ErrNotFound.
 	ReplaceJob(ctx context.Context, j Job) (Job, error)
 	// HastenJobs makes those of the jobs due now that wait for a later time, and returns them.

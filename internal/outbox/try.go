@@ -97,7 +97,7 @@ func (l *lane) settle(ctx context.Context, j Job, result error) {
 			return
 		}
 		select {
-		case <-time.After(pollEvery):
+		case <-time.After(writeAgain):
 		case <-ctx.Done():
 		}
 	}

@@ -26,8 +26,11 @@ type Config struct {
 	Hurried time.Duration // 1 s: between reads of the store while Hurry
 	// Hurry tells whether hints may be lost just now. Nil: never.
 	Hurry func() bool
-	Poll  time.Duration // 250 ms: between looks for writes of other processes
+	Poll  time.Duration // 250 ms: between looks for writes of other processes, and whether a read is due
 }
+
+// retry is how soon a read that failed is tried again, at the latest.
+const retry = 250 * time.Millisecond
 
 // Follower reads from the store what changed, in time order with an overlap, and knows how fresh that knowledge is.
 type Follower struct {
@@ -50,7 +53,7 @@ func NewFollower(cfg Config) *Follower {
 	if cfg.Hurry == nil {
 		cfg.Hurry = func() bool { return false }
 	}
-	cfg.Poll = orDefault(cfg.Poll, 250*time.Millisecond)
+	cfg.Poll = orDefault(cfg.Poll, retry)
 	return &Follower{cfg: cfg, nudge: make(chan struct{}, 1)}
 }
 
@@ -119,7 +122,7 @@ func (f *Follower) Nudge() {
 	}
 }
 
-// Run follows until ctx ends. While the store cannot be read, it says so once and tries at every poll.
+// Run follows until ctx ends. While the store cannot be read, it says so once and tries again and again.
 func (f *Follower) Run(ctx context.Context) error {
 	poll := time.NewTicker(f.cfg.Poll)
 	defer poll.Stop()
@@ -132,7 +135,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		case <-f.nudge:
 			due = true
 		case <-poll.C:
-			due = due || f.Age() >= f.interval() || f.moved(ctx)
+			due = due || f.Age()+f.cfg.Poll/2 >= f.interval() || f.moved(ctx) // at the poll that is next to the time
 		}
 		if !due {
 			continue
@@ -144,8 +147,18 @@ func (f *Follower) Run(ctx context.Context) error {
 		if err == nil && failing {
 			f.cfg.Log.Info("the store is followed again")
 		}
-		failing = err != nil
+		if now := err != nil; now != failing {
+			failing = now
+			poll.Reset(f.pace(failing))
+		}
 	}
+}
+
+func (f *Follower) pace(failing bool) time.Duration {
+	if failing {
+		return min(f.cfg.Poll, retry)
+	}
+	return f.cfg.Poll
 }
 
 // interval is how old the last good read may become.

@@ -24,7 +24,7 @@ type Source interface {
 	// Change tells of.
 	ChangesBut(ctx context.Context, since time.Time, known Known) (Changes, error)
 	// Moved tells, cheaply, whether another process may have written since the last call. A store that cannot tell
-	// answers false, and is read at intervals.
+	// answers false, and is read at intervals: it need not be asked often.
 	Moved(ctx context.Context) (bool, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
@@ -103,7 +104,7 @@ func endEach(list []Session, end func(Session) (bool, error)) (n int, err error)
 // Sweep ends sessions that have passed their idle or absolute end, and says how many. A refresh that comes between
 // wins: the end is looked at again in the atomic step.
 func (s *Service) Sweep(ctx context.Context) (int, error) {
-	due, err := s.Store.DueSessions(ctx, s.Now(), 500)
+	due, err := s.Store.DueSessions(ctx, s.Now(), sweepBatch)
 	if err != nil {
 		return 0, fmt.Errorf("find expired sessions: %w", err)
 	}
@@ -111,6 +112,41 @@ func (s *Service) Sweep(ctx context.Context) (int, error) {
 		_, ended, err := s.endIf(ctx, x, expired, func(x Session) bool { return !s.Now().Before(x.End()) })
 		return ended, err
 	})
+}
+
+// Bounds of a sweep.
+const (
+	sweepBatch = 500
+	sweepAhead = 10 * time.Second // that it looks
+)
+
+// Sweeper sweeps only when a session may have passed its end. It is for one goroutine.
+type Sweeper struct {
+	*Service
+	quiet time.Time // until when none ends
+}
+
+// Sweep is Service's. When there was nothing to do it looks ahead, and does not ask the store again before something is
+// due. A session that begins after that look, or is refreshed, ends later than it reaches: lives are longer.
+func (w *Sweeper) Sweep(ctx context.Context) (int, error) {
+	now := w.Now()
+	if now.Before(w.quiet) {
+		return 0, nil
+	}
+	n, err := w.Service.Sweep(ctx)
+	if n > 0 || err != nil {
+		return n, err
+	}
+	ahead := now.Add(min(sweepAhead, w.Lives.Refresh, w.Lives.Absolute))
+	next, err := w.Store.DueSessions(ctx, ahead, 1)
+	if err != nil {
+		return 0, fmt.Errorf("find the next session to expire: %w", err)
+	}
+	w.quiet = ahead
+	if len(next) > 0 {
+		w.quiet = next[0].End()
+	}
+	return 0, nil
 }
 
 var expired = Ending{Reason: "session_expired", By: wire.By{Kind: wire.BySystem}}

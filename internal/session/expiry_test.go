@@ -90,6 +90,69 @@ func TestSweepEndsWhatHasRunOut(t *testing.T) {
 	}
 }
 
+// asked counts how often the store is asked what is due.
+type asked struct {
+	session.Store
+	times int
+}
+
+func (a *asked) DueSessions(ctx context.Context, now time.Time, limit int) ([]session.Session, error) {
+	a.times++
+	return a.Store.DueSessions(ctx, now, limit)
+}
+
+func TestSweeperAsksSeldomAndIsNotLate(t *testing.T) {
+	c := newChain(t, "--refresh-ttl=1h")
+	store := &asked{Store: c.Store}
+	rules := *c.Sessions
+	rules.Store = store
+	sweeper := &session.Sweeper{Service: &rules}
+	sweep := func(want int) {
+		t.Helper()
+		if n, err := sweeper.Sweep(t.Context()); n != want || err != nil {
+			t.Fatalf("swept %d, %v; want %d", n, err, want)
+		}
+	}
+	for range 60 {
+		sweep(0)
+		c.Advance(time.Second)
+	}
+	if store.times > 12 {
+		t.Errorf("asked %d times in a minute in which nothing was due", store.times)
+	}
+	c.Advance(59*time.Minute - 3*time.Second)
+	second := c.Enter(c.user)
+	for range 3 {
+		sweep(0)
+		c.Advance(time.Second)
+	}
+	sweep(1) // in the second in which it ends
+	c.endedWith("session_expired")
+	c.Advance(time.Hour - 3*time.Second)
+	sweep(1)
+	if !c.Record(second.Session.ID).Ended() {
+		t.Error("a session that began later was left")
+	}
+}
+
+// Lives may be shorter than what a sweeper would look ahead.
+func TestSweeperOfShortLives(t *testing.T) {
+	c := newChain(t, "--refresh-ttl=2s", "--refresh-grace=1s", "--access-ttl=1s")
+	sweeper := &session.Sweeper{Service: c.Sessions}
+	swept := 0
+	for i := range 20 {
+		c.Enter(c.user)
+		c.Advance(time.Second)
+		n, err := sweeper.Sweep(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if swept += n; i > 2 && n != 1 {
+			t.Errorf("swept %d in second %d", n, i)
+		}
+	}
+}
+
 // late lets a refresh come between the sweep's look and its step.
 type late struct {
 	session.Store

@@ -17,7 +17,7 @@ type Store interface {
 	ReplaceSession(ctx context.Context, s Session, stamp bool) (Session, error)
 	// SessionsOf are the user's sessions that have not ended, and those of also that have, in any order.
 	SessionsOf(ctx context.Context, userID string, also ...string) ([]Session, error)
-	// DueSessions are up to limit sessions that have not ended although now is past their end.
+	// DueSessions are up to limit sessions that have not ended although now is past their end, by when that was.
 	DueSessions(ctx context.Context, now time.Time, limit int) ([]Session, error)
 	// Touch writes traces, in one batch. Sessions that are gone are skipped, and ended ones keep their address.
 	Touch(ctx context.Context, traces []Trace) error

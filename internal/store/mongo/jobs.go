@@ -92,6 +92,18 @@ func (s *Store) ClaimJob(ctx context.Context, c outbox.Claim) (outbox.Job, error
 	})
 }
 
+// JobsDue is outbox.Store's.
+func (s *Store) JobsDue(ctx context.Context, now time.Time, kinds ...string) (bool, error) {
+	filter := append(among("kind", kinds), bson.E{Key: "due_at", Value: bson.D{{Key: "$lte", Value: now}}})
+	return call(ctx, "look for due jobs", func(ctx context.Context) (bool, error) {
+		err := s.jobs.FindOne(ctx, filter, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
+		if errors.Is(err, driver.ErrNoDocuments) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
 // ReplaceJob is outbox.Store's. What it returns is as given, with times as fine as they were.
 func (s *Store) ReplaceJob(ctx context.Context, j outbox.Job) (outbox.Job, error) {
 	from := j.Version

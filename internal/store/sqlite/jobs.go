@@ -59,6 +59,13 @@ func (s *Store) changeJobs(ctx context.Context, op, query string, args ...any) (
 	return jobs, err
 }
 
+// JobsDue is outbox.Store's.
+func (s *Store) JobsDue(ctx context.Context, now time.Time, kinds ...string) (bool, error) {
+	const query = `SELECT EXISTS (SELECT 1 FROM jobs WHERE kind IN (SELECT value FROM json_each(?)) AND due_at <> 0 AND due_at <= ?)`
+	due, err := first(ctx, s, scanInt, query, list(kinds), micros(now))
+	return due != 0, wrap("look for due jobs", err)
+}
+
 // ReplaceJob is outbox.Store's.
 func (s *Store) ReplaceJob(ctx context.Context, j outbox.Job) (outbox.Job, error) {
 	err := s.write(ctx, "replace job", func(t *tx) error {

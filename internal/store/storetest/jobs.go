@@ -77,6 +77,28 @@ func claimJob(s suite) {
 	s.is(err, fault.ErrNotFound)
 }
 
+func jobsDue(s suite) {
+	due := func(now time.Time, kinds ...string) bool {
+		got, err := s.JobsDue(s.ctx, now, kinds...)
+		s.ok(err)
+		return got
+	}
+	kinds := []string{outbox.Location, outbox.Mail, outbox.Webhook}
+	s.same("without jobs", due(epoch, kinds...), false)
+	j := s.putJob(outbox.Mail, epoch.Add(time.Second))
+	s.same("before its time", due(j.RunAt.Add(-time.Millisecond), kinds...), false)
+	s.same("at its time", due(j.RunAt, kinds...), true)
+	s.same("of other kinds", due(j.RunAt, outbox.Webhook, outbox.Location), false)
+	s.same("of no kinds", due(j.RunAt), false)
+	j = s.claim(outbox.Claim{Kind: outbox.Mail, Now: j.RunAt})
+	s.same("under way", due(j.LeaseUntil.Add(-time.Millisecond), kinds...), false)
+	s.same("when the lease has run out", due(j.LeaseUntil, kinds...), true)
+	j.State, j.LeaseUntil = outbox.Done, time.Time{}
+	_, err := s.ReplaceJob(s.ctx, j)
+	s.ok(err)
+	s.same("done", due(epoch.Add(time.Hour), kinds...), false)
+}
+
 func claimLeavesSubjects(s suite) {
 	a, b, c := newJob(outbox.Webhook, epoch), newJob(outbox.Webhook, epoch.Add(time.Second)), newJob(outbox.Webhook, epoch.Add(2*time.Second))
 	b.Subject, c.Subject = "whk_b", ""

@@ -99,6 +99,7 @@ func dueSessions(s suite) {
 	due(epoch.Add(time.Minute-time.Millisecond), 10)
 	due(epoch.Add(time.Minute), 10, idle.ID)
 	due(epoch.Add(3*time.Minute), 10, idle.ID, absolute.ID)
+	due(epoch.Add(3*time.Minute), 1, idle.ID)
 
 	moved := s.session(idle.ID)
 	moved.ExpiresAt = epoch.Add(time.Hour)

@@ -89,6 +89,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Store) {
 		{"AuditFilters", auditFilters},
 		{"Job", job},
 		{"ClaimJob", claimJob},
+		{"JobsDue", jobsDue},
 		{"ClaimLeavesSubjects", claimLeavesSubjects},
 		{"LeaseRunsOut", leaseRunsOut},
 		{"ReplaceJob", replaceJob},
