@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -41,19 +42,30 @@ func public(ip string) bool {
 	return err == nil && addr.IsGlobalUnicast() && !addr.IsPrivate()
 }
 
-// ReplaceSession tells that a session ended. A record that has ended is replaced no more.
-func (h heralded) ReplaceSession(ctx context.Context, s session.Session, stamp bool) (out session.Session, err error) {
-	if !s.Ended() {
-		return h.Store.ReplaceSession(ctx, s, stamp)
+// errNoNews is of a fact that was there before.
+var errNoNews = errors.New("no news")
+
+// EndSession tells that a session ended. It is read for that, unless nobody would be told.
+func (h heralded) EndSession(ctx context.Context, id string, end session.End) (s session.Session, ended bool, err error) {
+	if !h.r.Hooks.Wanted(ctx, webhook.SessionEnded) {
+		return h.Store.EndSession(ctx, id, end)
 	}
-	e := webhook.Event{Type: webhook.SessionEnded, At: s.EndedAt, Data: webhook.Data{
-		UserID: s.UserID, SessionID: s.ID, Reason: s.EndReason, By: &webhook.By{Kind: s.EndedBy.Kind},
+	if s, err = h.Session(ctx, id); err != nil || s.Ended() {
+		return s, false, err
+	}
+	e := webhook.Event{Type: webhook.SessionEnded, At: end.At, Data: webhook.Data{
+		UserID: s.UserID, SessionID: s.ID, Reason: end.Reason, By: &webhook.By{Kind: end.By.Kind},
 	}}
 	err = h.telling(ctx, e, func() error {
-		out, err = h.Store.ReplaceSession(ctx, s, stamp)
+		if s, ended, err = h.Store.EndSession(ctx, id, end); err == nil && !ended {
+			return errNoNews
+		}
 		return err
 	})
-	return out, err
+	if errors.Is(err, errNoNews) {
+		err = nil
+	}
+	return s, ended, err
 }
 
 // ReplaceUser tells that a user's roles changed, or that he was disabled.

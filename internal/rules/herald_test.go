@@ -108,3 +108,22 @@ func TestAPlaceThatIsMissingIsLookedForLater(t *testing.T) {
 		}
 	}
 }
+
+// Of many ends at once one comes true, and that one is told.
+func TestWebhooksAreToldOfOneEndOfMany(t *testing.T) {
+	h := rulestest.Open(t, "--webhook-allow-private=true")
+	x := h.Enter(h.AddStranger())
+	if _, _, err := h.Hooks.Create(t.Context(), webhook.Actor{}, "http://127.0.0.1:1/", []string{webhook.SessionEnded}); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range rulestest.Race(16, func(int) error {
+		return h.Staff.EndSession(t.Context(), staff.Shell, x.Session.ID, staff.Why{})
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if got := queued(t, h); len(got) != 1 || got[0] != "session.endedkicked" {
+		t.Errorf("queued %v", got)
+	}
+}

@@ -27,33 +27,24 @@ type Ending struct {
 // End ends a session: one atomic step of its record, then the announcement, then the audit row. A session that has
 // ended stays as its first end left it; ended tells whether this call was it.
 func (s *Service) End(ctx context.Context, sessionID string, e Ending) (sess Session, ended bool, err error) {
-	sess, err = s.Store.Session(ctx, sessionID)
-	if err != nil {
-		return Session{}, false, fmt.Errorf("read session: %w", err)
-	}
-	return s.EndRead(ctx, sess, e)
+	return s.endDue(ctx, sessionID, e, time.Time{})
 }
 
-// EndRead is End for somebody who has read the record. It is read again only if it was replaced since.
-func (s *Service) EndRead(ctx context.Context, sess Session, e Ending) (after Session, ended bool, err error) {
-	return s.endIf(ctx, sess, e, func(Session) bool { return true })
-}
-
-// endIf ends a session that, in the atomic step, is still due.
-func (s *Service) endIf(ctx context.Context, sess Session, e Ending, due func(Session) bool) (after Session, ended bool, err error) {
-	sess, err = s.changeRead(ctx, sess, true, func(x *Session) error {
-		if ended = !x.Ended() && due(*x); !ended {
-			return errUnchanged
-		}
-		now := s.Now()
-		x.EndedAt, x.PurgeAt = now, now.Add(s.Lives.Kept)
-		x.EndReason, x.EndedBy, x.EndMessage = e.Reason, e.By, e.Message
-		return nil
+// endDue ends a session that, in the atomic step, has run out by due. With the zero time it ends any.
+func (s *Service) endDue(ctx context.Context, sessionID string, e Ending, due time.Time) (sess Session, ended bool, err error) {
+	now := s.Now()
+	sess, ended, err = s.Store.EndSession(ctx, sessionID, End{
+		At: now, PurgeAt: now.Add(s.Lives.Kept), Reason: e.Reason, By: e.By, Message: e.Message, Due: due,
 	})
-	if err != nil || !ended {
-		return sess, false, err
+	if err != nil {
+		return Session{}, false, fmt.Errorf("end session: %w", err)
 	}
-	if err := s.Audit.AppendAudit(context.WithoutCancel(ctx), endedRow(sess, e)); err != nil {
+	if !ended {
+		return sess, false, nil
+	}
+	ctx = context.WithoutCancel(ctx) // all are told also when the caller goes away now
+	s.Announce(ctx, sess)
+	if err := s.Audit.AppendAudit(ctx, endedRow(sess, e)); err != nil {
 		return sess, true, fmt.Errorf("record end: %w", err)
 	}
 	return sess, true, nil
@@ -82,7 +73,7 @@ func (s *Service) EndAll(ctx context.Context, userID, except string, e Ending) (
 	list = slices.DeleteFunc(list, func(x Session) bool { return x.ID == except })
 	ctx = context.WithoutCancel(ctx)
 	return endEach(list, func(x Session) (bool, error) {
-		_, ended, err := s.EndRead(ctx, x, e)
+		_, ended, err := s.End(ctx, x.ID, e)
 		return ended, err
 	})
 }
@@ -104,12 +95,13 @@ func endEach(list []Session, end func(Session) (bool, error)) (n int, err error)
 // Sweep ends sessions that have passed their idle or absolute end, and says how many. A refresh that comes between
 // wins: the end is looked at again in the atomic step.
 func (s *Service) Sweep(ctx context.Context) (int, error) {
-	due, err := s.Store.DueSessions(ctx, s.Now(), sweepBatch)
+	now := s.Now()
+	due, err := s.Store.DueSessions(ctx, now, sweepBatch)
 	if err != nil {
 		return 0, fmt.Errorf("find expired sessions: %w", err)
 	}
 	return endEach(due, func(x Session) (bool, error) {
-		_, ended, err := s.endIf(ctx, x, expired, func(x Session) bool { return !s.Now().Before(x.End()) })
+		_, ended, err := s.endDue(ctx, x.ID, expired, now)
 		return ended, err
 	})
 }
@@ -171,7 +163,7 @@ func (s *Service) standing(ctx context.Context, sess Session) (account.User, err
 }
 
 func (s *Service) endAndRefuse(ctx context.Context, sess Session, e Ending) error {
-	after, _, err := s.EndRead(ctx, sess, e)
+	after, _, err := s.End(ctx, sess.ID, e)
 	if err != nil {
 		return err
 	}

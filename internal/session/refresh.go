@@ -96,7 +96,7 @@ func (s *Service) step(ctx context.Context, sess Session, key []byte, shown toke
 // endCopied ends a session because a refresh token came whose successor is in use: two have it.
 func (s *Service) endCopied(ctx context.Context, sess Session, ip string) error {
 	end := func() (err error) {
-		sess, _, err = s.EndRead(ctx, sess, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}, IP: ip})
+		sess, _, err = s.End(ctx, sess.ID, Ending{Reason: "token_reuse", By: wire.By{Kind: wire.BySystem}, IP: ip})
 		return err
 	}
 	told := s.Copied

@@ -167,7 +167,7 @@ func (s *Service) endOldest(ctx context.Context, userID string) error {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID))
 	})
 	for _, old := range live[:len(live)-s.Max] {
-		if _, _, err := s.EndRead(ctx, old, Ending{Reason: "session_revoked", By: wire.By{Kind: wire.BySystem}, Note: "session limit"}); err != nil {
+		if _, _, err := s.End(ctx, old.ID, Ending{Reason: "session_revoked", By: wire.By{Kind: wire.BySystem}, Note: "session limit"}); err != nil {
 			return err
 		}
 	}
@@ -324,16 +324,7 @@ var errUnchanged = errors.New("unchanged")
 
 // change is replace. With stamp the change is announced.
 func (s *Service) change(ctx context.Context, sessionID string, stamp bool, edit func(*Session) error) (Session, error) {
-	sess, err := s.Store.Session(ctx, sessionID)
-	if err != nil {
-		return Session{}, fmt.Errorf("read session: %w", err)
-	}
-	return s.changeRead(ctx, sess, stamp, edit)
-}
-
-// changeRead is change for somebody who has read the record.
-func (s *Service) changeRead(ctx context.Context, sess Session, stamp bool, edit func(*Session) error) (Session, error) {
-	sess, changed, err := s.replaceRead(ctx, sess, stamp, edit)
+	sess, changed, err := s.replace(ctx, sessionID, stamp, edit)
 	if changed && stamp {
 		s.Announce(context.WithoutCancel(ctx), sess)
 	}
@@ -342,31 +333,22 @@ func (s *Service) changeRead(ctx context.Context, sess Session, stamp bool, edit
 
 // replace reads, changes and replaces until nobody came between; errUnchanged from edit leaves the record as it is.
 func (s *Service) replace(ctx context.Context, sessionID string, stamp bool, edit func(*Session) error) (sess Session, changed bool, err error) {
-	sess, err = s.Store.Session(ctx, sessionID)
-	if err != nil {
-		return Session{}, false, fmt.Errorf("read session: %w", err)
-	}
-	return s.replaceRead(ctx, sess, stamp, edit)
-}
-
-// replaceRead is replace for somebody who has read the record. It is read again only if it was replaced since.
-func (s *Service) replaceRead(ctx context.Context, sess Session, stamp bool, edit func(*Session) error) (after Session, changed bool, err error) {
 	for {
-		after = sess
-		if err := edit(&after); errors.Is(err, errUnchanged) {
+		sess, err = s.Store.Session(ctx, sessionID)
+		if err != nil {
+			return Session{}, false, fmt.Errorf("read session: %w", err)
+		}
+		if err := edit(&sess); errors.Is(err, errUnchanged) {
 			return sess, false, nil
 		} else if err != nil {
 			return Session{}, false, err
 		}
-		after, err = s.Store.ReplaceSession(ctx, after, stamp)
+		sess, err = s.Store.ReplaceSession(ctx, sess, stamp)
 		if err == nil {
-			return after, true, nil
+			return sess, true, nil
 		}
 		if !errors.Is(err, fault.ErrMoved) {
 			return Session{}, false, fmt.Errorf("change session: %w", err)
-		}
-		if sess, err = s.Store.Session(ctx, sess.ID); err != nil {
-			return Session{}, false, fmt.Errorf("read session: %w", err)
 		}
 	}
 }

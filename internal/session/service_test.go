@@ -91,27 +91,63 @@ func TestEndOfAllGoesOnWhenOneFails(t *testing.T) {
 	h := rulestest.Open(t)
 	u := h.AddStranger()
 	own := h.Enter(u)
+	var others []session.Issued
 	for range 3 {
-		h.Enter(u)
+		others = append(others, h.Enter(u))
 	}
-	broken := errors.New("disk")
 	s := *h.Sessions
-	s.Audit = noAudit{h.Store, broken}
+	s.Store = broken{h.Store, others[1].Session.ID}
 	n, err := s.EndAll(t.Context(), u.ID, own.Session.ID, kick)
-	if n != 3 || !errors.Is(err, broken) {
-		t.Errorf("ended %d, %v; want 3 and the error", n, err)
+	if n != 2 || !errors.Is(err, errDisk) {
+		t.Errorf("ended %d, %v; want 2 and the error", n, err)
 	}
-	if h.Live(u.ID) != 1 || h.Record(own.Session.ID).Ended() {
-		t.Error("not all but the own session have ended")
+	if h.Live(u.ID) != 2 || h.Record(own.Session.ID).Ended() {
+		t.Error("not all but the own session and the one that failed have ended")
 	}
 }
 
-type noAudit struct {
+// broken is a store that cannot end one session.
+type broken struct {
+	session.Store
+	id string
+}
+
+var errDisk = errors.New("disk")
+
+func (b broken) EndSession(ctx context.Context, id string, e session.End) (session.Session, bool, error) {
+	if id == b.id {
+		return session.Session{}, false, errDisk
+	}
+	return b.Store.EndSession(ctx, id, e)
+}
+
+// noRows is a store that cannot write audit rows, and says so when it is asked.
+type noRows struct {
 	audit.Store
-	err error
+	asked func(audit.Event)
 }
 
-func (n noAudit) AppendAudit(context.Context, audit.Event) error { return n.err }
+func (n noRows) AppendAudit(_ context.Context, e audit.Event) error {
+	n.asked(e)
+	return errDisk
+}
+
+// The row is no reason to let the session live on.
+func TestEndIsAnnouncedBeforeItsRow(t *testing.T) {
+	c := newChain(t)
+	s := *c.Sessions
+	asked := 0
+	s.Audit = noRows{c.Store, func(e audit.Event) {
+		asked++
+		if _, ended := c.Memory.Ended(e.Target.ID); !ended {
+			t.Error("the row comes before the announcement")
+		}
+	}}
+	sess, ended, err := s.End(t.Context(), c.first.Session.ID, kick)
+	if !sess.Ended() || !ended || !errors.Is(err, errDisk) || asked != 1 {
+		t.Errorf("%+v, %t, %v after %d rows", sess, ended, err, asked)
+	}
+}
 
 func TestEndIsRecordedWithWhoAndWhy(t *testing.T) {
 	c := newChain(t)

@@ -160,7 +160,7 @@ func (s *Service) SessionOf(ctx context.Context, cookie string) string {
 
 // Logout ends the caller's own session.
 func (s *Service) Logout(ctx context.Context, sess session.Session, ip string) error {
-	_, _, err := s.Sessions.EndRead(ctx, sess, signedOut(sess, ip))
+	_, _, err := s.Sessions.End(ctx, sess.ID, signedOut(sess, ip))
 	return err
 }
 
@@ -183,7 +183,7 @@ func (s *Service) EndOwn(ctx context.Context, a Actor, sessionID string) error {
 	}
 	e, err := s.fromOther(ctx, a, "session_revoked")
 	if err == nil {
-		_, _, err = s.Sessions.EndRead(ctx, sess, e)
+		_, _, err = s.Sessions.End(ctx, sess.ID, e)
 	}
 	return err
 }

@@ -10,8 +10,8 @@ const (
 	mostNames = 1000
 )
 
-// names is how actors are called. Who ends many sessions, one call after the other, is read once a second for it: the
-// read was a quarter of what a kick asks of the store.
+// names is how actors are called. Who ends many sessions, one call after the other, is read once a second for it: to
+// read him each time would double what a kick waits for.
 type names struct {
 	mu    sync.Mutex // guards the following
 	known map[string]name

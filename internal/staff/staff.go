@@ -8,7 +8,6 @@ package staff
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
 	"github.com/gatehouse-dev/gatehouse/internal/account"
@@ -61,31 +60,27 @@ const (
 	MaxMessage = 200
 )
 
-// EndSession ends somebody's session: kicked. How the actor is called is read meanwhile: every read in turn would be
-// time in which the session lives.
+// EndSession ends somebody's session: kicked.
 func (s *Service) EndSession(ctx context.Context, a Actor, sessionID string, why Why) error {
-	var e session.Ending
-	var named sync.WaitGroup
-	named.Go(func() { e = s.ending(ctx, a, "kicked", why) })
-	sess, err := s.endable(ctx, a, sessionID)
-	named.Wait()
-	if err != nil {
+	if err := s.mayEnd(ctx, a, sessionID); err != nil {
 		return err
 	}
-	_, _, err = s.Sessions.EndRead(ctx, sess, e)
+	_, _, err := s.Sessions.End(ctx, sessionID, s.ending(ctx, a, "kicked", why))
 	return err
 }
 
-// endable is a session that the actor may end. An admin may end any.
-func (s *Service) endable(ctx context.Context, a Actor, sessionID string) (session.Session, error) {
+// mayEnd refuses a session that the actor may not end. An admin may end any: nothing is read for him, since every read
+// would be time in which the session lives.
+func (s *Service) mayEnd(ctx context.Context, a Actor, sessionID string) error {
+	if a.Admin {
+		return nil
+	}
 	sess, err := s.Sessions.Store.Session(ctx, sessionID)
 	if err != nil {
-		return session.Session{}, fmt.Errorf("read session: %w", err)
+		return fmt.Errorf("read session: %w", err)
 	}
-	if !a.Admin {
-		_, err = s.target(ctx, a, sess.UserID)
-	}
-	return sess, err
+	_, err = s.target(ctx, a, sess.UserID)
+	return err
 }
 
 // EndSessions ends all of somebody's sessions, and says how many.

@@ -2,10 +2,12 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/gatehouse-dev/gatehouse/hub/wire"
@@ -93,6 +95,39 @@ func (s *Store) ReplaceSession(ctx context.Context, rec session.Session, stamp b
 	})
 }
 
+// EndSession is session.Store's.
+func (s *Store) EndSession(ctx context.Context, id string, e session.End) (rec session.Session, ended bool, err error) {
+	rec, err = call(ctx, "end session", func(ctx context.Context) (session.Session, error) {
+		var doc sessionDoc
+		err := updated(ctx, s.sessions, endable(id, e.Due), endSession(e), &doc, false)
+		if ended = err == nil; errors.Is(err, driver.ErrNoDocuments) {
+			err = s.sessions.FindOne(ctx, one(id)).Decode(&doc)
+		}
+		return doc.session(), err
+	})
+	return rec, ended, err
+}
+
+// endable chooses a session that lives, and with due has run out by then.
+func endable(id string, due time.Time) bson.D {
+	filter := append(one(id), live)
+	if !due.IsZero() {
+		filter = append(filter, endsBy(due))
+	}
+	return filter
+}
+
+func endSession(e session.End) bson.D {
+	return bson.D{
+		{Key: "$set", Value: bson.D{
+			{Key: "record.ended_at", Value: e.At}, {Key: "record.purge_at", Value: e.PurgeAt}, {Key: "record.end_reason", Value: e.Reason},
+			{Key: "record.ended_by", Value: e.By}, {Key: "record.end_message", Value: e.Message},
+			{Key: "live", Value: false}, {Key: "purge_at", Value: e.PurgeAt},
+		}},
+		{Key: "$inc", Value: bson.D{{Key: "version", Value: 1}}}, now,
+	}
+}
+
 // SessionsOf is session.Store's.
 func (s *Store) SessionsOf(ctx context.Context, userID string, also ...string) ([]session.Session, error) {
 	return call(ctx, "read sessions of user", func(ctx context.Context) ([]session.Session, error) {
@@ -108,7 +143,7 @@ func (s *Store) SessionsOf(ctx context.Context, userID string, also ...string) (
 // DueSessions is session.Store's.
 func (s *Store) DueSessions(ctx context.Context, now time.Time, limit int) ([]session.Session, error) {
 	return call(ctx, "read due sessions", func(ctx context.Context) ([]session.Session, error) {
-		filter := bson.D{live, {Key: "ends_at", Value: bson.D{{Key: "$lte", Value: now}}}}
+		filter := bson.D{live, endsBy(now)}
 		opts := options.Find().SetSort(ascending("ends_at")).SetLimit(int64(limit))
 		docs, err := find[sessionDoc](ctx, s.sessions, filter, opts)
 		return each(docs, sessionDoc.session), err
@@ -116,3 +151,7 @@ func (s *Store) DueSessions(ctx context.Context, now time.Time, limit int) ([]se
 }
 
 var live = bson.E{Key: "live", Value: true}
+
+func endsBy(t time.Time) bson.E {
+	return bson.E{Key: "ends_at", Value: bson.D{{Key: "$lte", Value: t}}}
+}

@@ -47,15 +47,19 @@ func (s *Store) prepareReads(ctx context.Context) error {
 
 // first is the first row of a query. sql.ErrNoRows.
 func first[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (T, error) {
-	out, err := read(ctx, s, scan, query, args...)
-	if err == nil && len(out) == 0 {
+	return head(read(ctx, s, scan, query, args...))
+}
+
+// head is the first of what was read. sql.ErrNoRows.
+func head[T any](list []T, err error) (T, error) {
+	if err == nil && len(list) == 0 {
 		err = sql.ErrNoRows
 	}
 	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return out[0], nil
+	return list[0], nil
 }
 
 // all reads what is left of rows, and closes them.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -121,6 +123,29 @@ func (s *Store) ReplaceSession(ctx context.Context, rec session.Session, stamp b
 		return setWords(t, kindSession, rec.ID, words.Name(rec.Name))
 	})
 	return orZero(rec, err)
+}
+
+// EndSession is session.Store's.
+func (s *Store) EndSession(ctx context.Context, id string, e session.End) (rec session.Session, ended bool, err error) {
+	patch, err := json.Marshal(e)
+	if err != nil {
+		return session.Session{}, false, wrap("end session", err)
+	}
+	due := int64(math.MaxInt64)
+	if !e.Due.IsZero() {
+		due = micros(e.Due)
+	}
+	err = s.write(ctx, "end session", func(t *tx) error {
+		rec, err = only(t, scanSession, `UPDATE sessions SET version = version + 1, body = json_patch(body, ?), ended_at = ?, purge_at = ?, changed_at = ?
+			WHERE id = ? AND ended_at = 0 AND ends_at <= ? RETURNING `+sessionColumns,
+			string(patch), micros(e.At), micros(e.PurgeAt), micros(s.clock.read()), id, due)
+		if ended = err == nil; errors.Is(err, sql.ErrNoRows) {
+			rec, err = only(t, scanSession, sessionByID, id)
+		}
+		return orNotFound(err)
+	})
+	rec, err = orZero(rec, err)
+	return rec, ended && err == nil, err
 }
 
 // SessionsOf is session.Store's.

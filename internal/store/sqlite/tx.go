@@ -73,3 +73,13 @@ func (t *tx) texts(query string, args ...any) ([]string, error) {
 	}
 	return all(rows, scanText)
 }
+
+// only is the only row of a query. sql.ErrNoRows.
+func only[T any](t *tx, scan func(*sql.Rows) (T, error), query string, args ...any) (T, error) {
+	rows, err := t.query(query, args...)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return head(all(rows, scan))
+}

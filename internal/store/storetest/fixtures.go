@@ -39,6 +39,12 @@ func end(rec session.Session, at time.Time) session.Session {
 	return rec
 }
 
+// ending is the end that end writes.
+func ending(at time.Time) session.End {
+	x := end(session.Session{}, at)
+	return session.End{At: at, PurgeAt: x.PurgeAt, Reason: x.EndReason, By: x.EndedBy, Message: x.EndMessage}
+}
+
 func (s suite) putUser() account.User {
 	s.t.Helper()
 	return s.insertUser(newUser(id.New("u") + "@example.com"))

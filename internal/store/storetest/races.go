@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/account"
@@ -153,4 +154,76 @@ func raceOfTouchAndReplace(s suite) {
 	want.Version, want.Refresh.Generation = 1+2*each, 1+2*each
 	want.LastSeenAt, want.Acked, want.Online, want.OnlineSeq = epoch.Add(time.Duration(last)*time.Second), last, last%2 == 0, int64(100+last)
 	s.same("after the race", s.session(rec.ID), want)
+}
+
+// raceOfEnds: one ends it, and all hear of the same end.
+func raceOfEnds(s suite) {
+	rec := s.putSession()
+	got, won := make([]session.Session, racers), make([]bool, racers)
+	for _, err := range race(racers, func(i int) (err error) {
+		e := ending(epoch)
+		e.Message = fmt.Sprint(i)
+		got[i], won[i], err = s.EndSession(s.ctx, rec.ID, e)
+		return err
+	}) {
+		s.ok(err)
+	}
+	winner := slices.Index(won, true)
+	if winner < 0 || slices.Contains(won[winner+1:], true) {
+		s.t.Fatalf("one should end it: %v", won)
+	}
+	want := end(rec, epoch)
+	want.Version, want.ChangedAt, want.EndMessage = 2, got[winner].ChangedAt, fmt.Sprint(winner)
+	for _, x := range got {
+		s.same("what a racer hears", x, want)
+	}
+	s.same("stored", s.session(rec.ID), want)
+}
+
+// raceOfEndsAndRefreshes: an end needs no second try, however many steps the chain takes meanwhile. Of those none is
+// lost that was acknowledged, and after the end there is none.
+func raceOfEndsAndRefreshes(s suite) {
+	rec := s.putSession()
+	var steps atomic.Int64
+	refresh := func() error {
+		for {
+			x, err := s.Session(s.ctx, rec.ID)
+			if err != nil || x.Ended() {
+				return err
+			}
+			x.Refresh.Generation++
+			switch _, err = s.ReplaceSession(s.ctx, x, false); {
+			case errors.Is(err, fault.ErrMoved):
+			case err != nil:
+				return err
+			default:
+				steps.Add(1)
+			}
+		}
+	}
+	var won atomic.Int64
+	for _, err := range race(racers, func(i int) error {
+		if i%2 == 0 {
+			return refresh()
+		}
+		for steps.Load() < 20 { // the chain is under way
+			if _, err := s.Session(s.ctx, rec.ID); err != nil {
+				return err
+			}
+		}
+		e := ending(epoch)
+		e.Message = fmt.Sprint(i)
+		_, ended, err := s.EndSession(s.ctx, rec.ID, e)
+		if ended {
+			won.Add(1)
+		}
+		return err
+	}) {
+		s.ok(err)
+	}
+	got := s.session(rec.ID)
+	n := int(steps.Load())
+	if won.Load() != 1 || !got.Ended() || got.Refresh.Generation != 1+n || got.Version != 2+n {
+		s.t.Errorf("%d ended it after %d steps: %+v", won.Load(), n, got)
+	}
 }

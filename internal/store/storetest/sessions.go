@@ -51,6 +51,70 @@ func replaceSession(s suite) {
 	s.is(err, fault.ErrNotFound)
 }
 
+// endSession: the end is all that changes, and it stays.
+func endSession(s suite) {
+	bare := session.Session{ID: id.New(id.Session), UserID: "usr_a", CreatedAt: epoch}
+	for name, rec := range map[string]session.Session{"full": newSession("usr_a"), "bare": bare} {
+		rec = s.insertSession(rec)
+		s.ok(s.Touch(s.ctx, []session.Trace{{SessionID: rec.ID, LastSeenAt: epoch.Add(time.Hour), Acked: 2, OnlineSeq: 11}}))
+		before := s.later()
+		want := end(rec, epoch.Add(time.Minute))
+		want.Version, want.LastSeenAt, want.Acked, want.Online, want.OnlineSeq = 2, epoch.Add(time.Hour), 2, false, 11
+		got, ended, err := s.EndSession(s.ctx, rec.ID, ending(want.EndedAt))
+		s.ok(err)
+		if got.ChangedAt.Before(before) {
+			s.t.Errorf("%s: stamped %v, before %v", name, got.ChangedAt, before)
+		}
+		want.ChangedAt = got.ChangedAt
+		s.same(name+": ended", ended, true)
+		s.same(name+": answer", got, want)
+		s.same(name+": stored", s.session(rec.ID), want)
+		s.later()
+
+		second := ending(epoch.Add(2 * time.Minute))
+		second.Reason, second.Message = "session_revoked", "again"
+		got, ended, err = s.EndSession(s.ctx, rec.ID, second)
+		s.ok(err)
+		s.same(name+": ended again", ended, false)
+		s.same(name+": answer again", got, want)
+		s.same(name+": stored again", s.session(rec.ID), want)
+
+		live, err := s.SessionsOf(s.ctx, rec.UserID)
+		s.ok(err)
+		s.sameIDs(name+": live", sessionIDs(live))
+		s.ok(s.Purge(s.ctx, want.PurgeAt))
+		_, _, err = s.EndSession(s.ctx, rec.ID, second)
+		s.is(err, fault.ErrNotFound)
+	}
+}
+
+func endSessionIfDue(s suite) {
+	by := epoch.Add(time.Minute)
+	idle, absolute := newSession("usr_a"), newSession("usr_a")
+	idle.ExpiresAt, absolute.AbsoluteExpiresAt = by, by
+	for _, rec := range []session.Session{idle, absolute} {
+		rec = s.insertSession(rec)
+		e := ending(by)
+		e.Due = by.Add(-time.Millisecond)
+		got, ended, err := s.EndSession(s.ctx, rec.ID, e)
+		s.ok(err)
+		s.same("ended before", ended, false)
+		s.same("answer before", got, rec)
+		s.same("stored before", s.session(rec.ID), rec)
+		e.Due = by
+		got, ended, err = s.EndSession(s.ctx, rec.ID, e)
+		s.ok(err)
+		want := end(rec, by)
+		want.Version, want.ChangedAt = 2, got.ChangedAt
+		s.same("ended then", ended, true)
+		s.same("answer then", got, want)
+	}
+	e := ending(by)
+	e.Due = by
+	_, _, err := s.EndSession(s.ctx, id.New(id.Session), e)
+	s.is(err, fault.ErrNotFound)
+}
+
 func replaceKeepsTraces(s suite) {
 	rec := s.putSession()
 	s.ok(s.Touch(s.ctx, []session.Trace{{SessionID: rec.ID, LastSeenAt: epoch.Add(time.Hour), IP: "198.51.100.1", Acked: 2, OnlineSeq: 11}}))
