@@ -49,7 +49,7 @@ func (c *conn) enter(p Principal) error {
 // welcome opens the socket: its first frame, before any that others send.
 func (c *conn) welcome(re string) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.unlock(c.claimLocked())
 	if c.final != nil {
 		return
 	}

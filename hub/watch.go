@@ -113,7 +113,7 @@ func (w *watch) push(data []byte) {
 // start queues a snapshot, behind which changes count again.
 func (w *watch) start(data []byte) {
 	w.c.mu.Lock()
-	defer w.c.mu.Unlock()
+	defer w.c.unlock(w.c.claimLocked())
 	if w.c.final != nil {
 		return
 	}

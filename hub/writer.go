@@ -43,8 +43,9 @@ func encodeAll(frames []any) [][]byte {
 func (c *conn) send(frame any) {
 	data := encode(frame)
 	c.mu.Lock()
+	claimed := c.claimLocked()
 	ok := c.sendLocked(data)
-	c.mu.Unlock()
+	c.unlock(claimed)
 	if !ok {
 		c.slow()
 	}
