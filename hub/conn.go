@@ -114,6 +114,19 @@ func (c *conn) readable() {
 	}
 }
 
+// readHere is readable for a goroutine that has nothing else to do.
+func (c *conn) readHere() {
+	c.mu.Lock()
+	over := c.final != nil && c.final.closed
+	if !over {
+		c.hub.work.Add(1)
+	}
+	c.mu.Unlock()
+	if !over {
+		c.hub.serve(task{c, (*conn).read})
+	}
+}
+
 // read takes messages until nothing more has come or, on a socket that ends, until it has: a client that waits to be
 // read may not read either.
 func (c *conn) read() {

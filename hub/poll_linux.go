@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"sync"
@@ -20,6 +21,7 @@ type epoll struct {
 	fd   int
 	file *os.File // of fd
 	raw  syscall.RawConn
+	got  [mostEvents]unix.EpollEvent // owned by run
 
 	mu    sync.Mutex // guards the following, and slot of its conns
 	slots []slot
@@ -60,21 +62,30 @@ func newEvents() events {
 // close ends run.
 func (e *epoll) close() { e.file.Close() }
 
+// run waits for events, one goroutine at a time. It has others read all sockets but the last, and reads that one itself
+// while another waits: for most events there is only one socket, which so is read without another goroutine's waking.
 func (e *epoll) run() {
-	var got [mostEvents]unix.EpollEvent
 	for {
 		n := 0
 		err := e.raw.Read(func(fd uintptr) bool {
-			n, _ = unix.EpollWait(int(fd), got[:], 0) // an interrupted one found nothing
+			n, _ = unix.EpollWait(int(fd), e.got[:], 0) // an interrupted one found nothing
 			return n > 0
 		})
 		if err != nil {
 			return // closed
 		}
-		for _, ev := range got[:n] {
-			if c := e.named(ev); c != nil {
-				c.readable()
+		var own *conn
+		for _, ev := range e.got[:n] {
+			c := e.named(ev)
+			if c != nil && own != nil {
+				own.readable()
 			}
+			own = cmp.Or(c, own)
+		}
+		if own != nil {
+			go e.run()
+			own.readHere()
+			return
 		}
 	}
 }
