@@ -19,7 +19,7 @@ func (h *Hub) now() instant { return instant(time.Since(h.began)) }
 // at is the instant of a time.
 func (h *Hub) at(t time.Time) instant { return h.now() + instant(time.Until(t)) }
 
-// agenda knows when each of its sockets has something due. One timer serves all of them: a timer for each socket
+// agenda knows when each of its sockets has something due. The hub's bell serves all of them: a timer for each socket
 // would cost more memory than all the rest that an idle one keeps here. As every socket that is in the hub is on an
 // agenda, the agendas also know them all.
 type agenda struct {
@@ -27,8 +27,14 @@ type agenda struct {
 
 	mu    sync.Mutex // guards the following, and due and place of its conns
 	conns byDue
+	asked instant // when the bell was asked to ring
+}
+
+// bell is the timer of all agendas: a node wakes up once for what is due together.
+type bell struct {
+	mu    sync.Mutex // guards the following; after an agenda's
 	timer *time.Timer
-	set   instant // when the timer comes
+	set   instant // when it rings
 }
 
 // byDue is a heap of sockets.
@@ -98,33 +104,59 @@ func (a *agenda) put(c *conn, due instant) {
 	}
 	c.due = due
 	heap.Fix(&a.conns, int(c.place))
-	a.wakeLocked()
+	a.askLocked()
 }
 
-// wakeLocked sees to it that the timer does not come too late. One that comes too early finds nothing, and is set
+// askLocked sees to it that the bell does not ring too late. If it rings too early nothing is found, and it is asked
 // again.
-func (a *agenda) wakeLocked() {
-	if len(a.conns) == 0 || a.conns[0].due >= a.set {
-		return
-	}
-	a.set = a.conns[0].due
-	d := max(0, time.Duration(a.set-a.hub.now()))
-	if a.timer == nil {
-		a.timer = time.AfterFunc(d, a.run)
-		return
-	}
-	a.timer.Reset(d)
-}
-
-// run has every socket do what is due on it.
-func (a *agenda) run() {
-	for _, c := range a.take(a.hub.now()) {
-		c.tick()
+func (a *agenda) askLocked() {
+	if next := a.nextLocked(); next < a.asked {
+		a.asked = next
+		a.hub.ringAt(next)
 	}
 }
 
-// take takes the sockets on which something is due.
-func (a *agenda) take(now instant) (due []*conn) {
+func (a *agenda) nextLocked() instant {
+	if len(a.conns) == 0 {
+		return never
+	}
+	return a.conns[0].due
+}
+
+// ringAt has the bell ring then, if it would not before.
+func (h *Hub) ringAt(at instant) {
+	h.bell.mu.Lock()
+	defer h.bell.mu.Unlock()
+	if at >= h.bell.set {
+		return
+	}
+	h.bell.set = at
+	d := max(0, time.Duration(at-h.now()))
+	if h.bell.timer == nil {
+		h.bell.timer = time.AfterFunc(d, h.ring)
+		return
+	}
+	h.bell.timer.Reset(d)
+}
+
+// ring has every socket do what is due on it.
+func (h *Hub) ring() {
+	h.bell.mu.Lock()
+	h.bell.set = never
+	h.bell.mu.Unlock()
+	now, next := h.now(), never
+	for i := range h.agendas {
+		due, after := h.agendas[i].take(now)
+		for _, c := range due {
+			c.tick()
+		}
+		next = min(next, after)
+	}
+	h.ringAt(next)
+}
+
+// take takes the sockets on which something is due, and says when the next will have. That the bell is not asked for.
+func (a *agenda) take(now instant) (due []*conn, next instant) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.conns) > 0 && a.conns[0].due <= now {
@@ -133,7 +165,6 @@ func (a *agenda) take(now instant) (due []*conn) {
 		c.due = never
 		heap.Fix(&a.conns, 0)
 	}
-	a.set = never
-	a.wakeLocked()
-	return due
+	a.asked = a.nextLocked()
+	return due, a.asked
 }

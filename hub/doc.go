@@ -5,7 +5,8 @@
 // [Authenticator], what sessions a user has is told by a [Directory], who is online by a [Registry], and messages
 // travel by a [Courier]. In the other direction the program tells the hub what happened: [Hub.SessionEnded],
 // [Hub.SessionRenewed], [Hub.UserChanged], [Hub.SessionsChanged], [Hub.PresenceChanged], [Hub.SessionPresence], [Hub.AuditAdded],
-// [Hub.JobChanged] and [Hub.Deliver]. None of these blocks, does I/O or waits for a socket.
+// [Hub.JobChanged] and [Hub.Deliver]. None of these waits for anything: what they write they write as far as the kernel
+// takes it at once.
 //
 // # A socket's life
 //
@@ -42,17 +43,19 @@
 //
 // An idle socket has no goroutine, no timer and no buffers: it is a conn of half a kilobyte, what the WebSocket library
 // keeps, and entries in the maps. Three things stand in for them, each in a file of its own. The poller tells that
-// something has come (poll.go); where there is none, a goroutine reads. An agenda knows when pings, deadlines and ends
-// of authority of its sockets are due, with one timer (agenda.go). Buffers are lent while something is read or
-// written (stream.go). Then a hand, a goroutine that is reused, reads until nothing is left (hands.go). Nor is there a
-// writer: whoever finds the queue idle has a hand write until it is empty, frames that wait together at once. The
-// queue is bounded in bytes. Changes of a feed that do not fit are
-// dropped, and the feed starts again with a snapshot once the queue has drained; messages that do not fit are lost on
-// this socket, and counted. A write that misses its deadline ends the socket. So a slow client harms nobody but itself.
+// something has come (poll.go); where there is none, a goroutine reads. Agendas know when pings, deadlines and ends
+// of authority of their sockets are due, with one timer for all (agenda.go). Buffers are lent while something is read or
+// written (stream.go). Then a hand, a goroutine that is reused, reads until nothing is left (hands.go).
+//
+// Nor is there a writer: whoever brings a frame to an idle queue writes it himself, if that takes no waiting (now.go), or
+// else has a hand write until the queue is empty, frames that wait together at once. The queue is bounded in bytes. Changes
+// of a feed that do not fit are dropped, and the feed starts again with a snapshot once the queue has drained; messages
+// that do not fit are lost on this socket, and counted. A write that misses its deadline ends the socket. So a slow client
+// harms nobody but itself.
 //
 // # Locks
 //
 // Users, with their sockets and feeds, are spread over shards, and sockets over agendas, so that no lock is everybody's.
-// shard.mu before feed.mu before conn.mu before agenda.mu. Under none of them is there I/O; the callbacks of Config are
-// called under none of them.
+// shard.mu before feed.mu before conn.mu before agenda.mu before bell.mu. Nothing waits under any of them, and a frame is
+// written under no more than a feed's; the callbacks of Config are called under none of them.
 package hub

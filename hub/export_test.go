@@ -74,8 +74,11 @@ func (h *Hub) checkUsers() (wrong []error) {
 	return wrong
 }
 
-// checkAgendas: every socket knows its place, none is due before its parent in the heap, and the timer is not late.
+// checkAgendas: every socket knows its place, none is due before its parent in the heap, and the bell is not late.
 func (h *Hub) checkAgendas() (wrong []error) {
+	h.bell.mu.Lock()
+	bell := h.bell.set
+	h.bell.mu.Unlock()
 	for i := range h.agendas {
 		a := &h.agendas[i]
 		a.mu.Lock()
@@ -84,8 +87,8 @@ func (h *Hub) checkAgendas() (wrong []error) {
 				wrong = append(wrong, fmt.Errorf("agenda %d: %s is at %d, believes %d", i, c.id, n, c.place))
 			}
 		}
-		if len(a.conns) > 0 && a.conns[0].due < a.set {
-			wrong = append(wrong, fmt.Errorf("agenda %d: due at %d, set to %d", i, a.conns[0].due, a.set))
+		if due := a.nextLocked(); due < a.asked || due < bell {
+			wrong = append(wrong, fmt.Errorf("agenda %d: due at %d, asked for %d, rings at %d", i, due, a.asked, bell))
 		}
 		a.mu.Unlock()
 	}

@@ -37,6 +37,7 @@ type Hub struct {
 	lobby   lobby
 	shards  [shards]shard
 	agendas [agendas]agenda
+	bell    bell
 
 	mu      sync.Mutex // held where closing changes, and where that must not happen
 	closing atomic.Bool
@@ -60,12 +61,13 @@ func New(cfg Config) *Hub {
 		hands:   hands{tasks: make(chan task), over: make(chan struct{})},
 		stats:   counters{handshakes: map[string]uint64{}, closes: map[string]uint64{}},
 		lobby:   lobby{waiting: map[netip.Prefix]int{}},
+		bell:    bell{set: never},
 	}
 	for i := range h.shards {
 		h.shards[i] = shard{users: map[string]*conn{}, feeds: map[feedKey]*feed{}}
 	}
 	for i := range h.agendas {
-		h.agendas[i] = agenda{hub: h, set: never}
+		h.agendas[i] = agenda{hub: h, asked: never}
 	}
 	for _, o := range cfg.Origins {
 		h.origins[o] = true
