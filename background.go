@@ -89,8 +89,7 @@ const (
 // keepFence closes this node's sockets when it has been cut off from bus and store for too long, so that clients move
 // to a node that knows who was signed out. Handshakes and requests are refused by the guard meanwhile.
 func (g *Gatehouse) keepFence(ctx context.Context) error {
-	every := fenceEvery
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(fenceEvery)
 	defer tick.Stop()
 	fenced := false
 	for {
@@ -103,13 +102,10 @@ func (g *Gatehouse) keepFence(ctx context.Context) error {
 			fenced = now
 			g.log.Warn("fence", "closed", fenced, "age", g.fresh().Round(time.Millisecond))
 		}
-		next := fenceEvery
 		if g.fresh() > 0 {
-			next = fenceSoon
-		}
-		if next != every {
-			every = next
-			tick.Reset(every)
+			tick.Reset(fenceSoon)
+		} else {
+			tick.Reset(fenceEvery)
 		}
 		if fenced {
 			g.hub.CloseAll(wire.CloseRestart)

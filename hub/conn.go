@@ -106,24 +106,18 @@ func (c *conn) start(cred Credential, p Principal, err error) {
 
 // readable has a goroutine read what has come. Where it cannot be known when something has, that is the socket's
 // goroutine for life.
-func (c *conn) readable() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.final == nil || !c.final.closed {
-		c.hand((*conn).read)
-	}
-}
+func (c *conn) readable() { c.readBy(c.hub.start) }
 
-// readHere is readable for a goroutine that has nothing else to do.
-func (c *conn) readHere() {
+// readBy has the socket read, unless it has closed. It is over when by is.
+func (c *conn) readBy(by func(task)) {
 	c.mu.Lock()
-	over := c.final != nil && c.final.closed
-	if !over {
+	closed := c.final != nil && c.final.closed
+	if !closed {
 		c.hub.work.Add(1)
 	}
 	c.mu.Unlock()
-	if !over {
-		c.hub.serve(task{c, (*conn).read})
+	if !closed {
+		by(task{c, (*conn).read})
 	}
 }
 

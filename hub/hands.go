@@ -27,14 +27,18 @@ func (h *hands) close() { h.ended.Do(func() { close(h.over) }) }
 // hand has a goroutine do something with the socket. It does not wait.
 func (c *conn) hand(do func(*conn)) {
 	c.hub.work.Add(1)
-	t := task{c, do}
+	c.hub.start(task{c, do})
+}
+
+func (h *Hub) start(t task) {
 	select {
-	case c.hub.hands.tasks <- t:
+	case h.hands.tasks <- t:
 	default:
-		go c.hub.serve(t)
+		go h.serve(t)
 	}
 }
 
+// serve makes the caller one of the hands.
 func (h *Hub) serve(t task) {
 	for more := true; more; t, more = h.hands.next() {
 		t.do(t.c)

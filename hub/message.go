@@ -106,7 +106,7 @@ func (c *conn) principal() Principal {
 // this socket, and counted: a client is cut off for not reading, never for being sent much.
 func (c *conn) deliver(data []byte, except string) bool {
 	c.mu.Lock()
-	defer c.unlock(c.hub.hurry.take(c.hub.now()) && c.claimLocked())
+	defer c.unlock(c.hurryLocked())
 	if c.final != nil || c.phase != open || c.p.SessionID == except {
 		return false
 	}

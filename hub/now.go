@@ -30,6 +30,9 @@ func (h *hurry) take(now instant) bool {
 	}
 }
 
+// hurryLocked is claimLocked for frames of others.
+func (c *conn) hurryLocked() bool { return c.hub.hurry.take(c.hub.now()) && c.claimLocked() }
+
 // claimLocked makes the caller the flusher, if he can write what he is about to queue without waiting for anybody. Then
 // he must call unlock.
 func (c *conn) claimLocked() bool {
@@ -46,16 +49,13 @@ func (c *conn) unlock(claimed bool) {
 		c.mu.Unlock()
 		return
 	}
-	var all bool
-	var err error
+	all, err := true, error(nil)
 	if frames := c.takeLocked(); len(frames) > 0 {
 		c.mu.Unlock()
 		if err = c.gather(frames); err == nil {
 			all, err = c.net.flushNow()
 		}
 		c.mu.Lock()
-	} else {
-		all = true
 	}
 	c.reading.Unlock()
 	switch {
@@ -74,9 +74,7 @@ func (c *conn) unlock(claimed bool) {
 // flushRest writes what the kernel did not take at once, and what came behind it.
 func (c *conn) flushRest() {
 	c.mu.Lock()
-	if c.final == nil {
-		c.net.SetWriteDeadline(time.Now().Add(c.hub.limits.WriteTimeout))
-	}
+	c.limitLocked()
 	c.mu.Unlock()
 	c.flushAfter(c.net.flush())
 }

@@ -84,7 +84,7 @@ func (e *epoll) run() {
 		}
 		if own != nil {
 			go e.run()
-			own.readHere()
+			own.readBy(own.hub.serve)
 			return
 		}
 	}

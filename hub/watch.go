@@ -100,7 +100,7 @@ func (w *watch) tell(ch change) {
 // its user has lost the right, the watch gets nothing, though it has yet to end.
 func (w *watch) push(data []byte) {
 	w.c.mu.Lock()
-	defer w.c.unlock(w.c.hub.hurry.take(w.c.hub.now()) && w.c.claimLocked())
+	defer w.c.unlock(w.c.hurryLocked())
 	if w.c.final != nil || !w.allowedLocked() {
 		return
 	}

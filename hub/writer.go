@@ -125,9 +125,7 @@ func (c *conn) next() (step, [][]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) > 0 {
-		if c.final == nil {
-			c.net.SetWriteDeadline(time.Now().Add(c.hub.limits.WriteTimeout))
-		}
+		c.limitLocked()
 		return stepWrite, c.takeLocked()
 	}
 	if c.final != nil {
@@ -143,6 +141,13 @@ func (c *conn) next() (step, [][]byte) {
 	}
 	c.flushing = false
 	return stepIdle, nil
+}
+
+// limitLocked bounds the write that follows, unless finish has.
+func (c *conn) limitLocked() {
+	if c.final == nil {
+		c.net.SetWriteDeadline(time.Now().Add(c.hub.limits.WriteTimeout))
+	}
 }
 
 // takeLocked takes what is to be written at once: frames from the queue's front, up to a chunk of them.

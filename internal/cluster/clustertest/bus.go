@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/cluster"
 )
@@ -48,13 +47,8 @@ func hintsReachOthers(t *testing.T, nodes []*node) {
 		publish(t, nodes[0], i)
 	}
 	for i := range 100 {
-		select {
-		case got := <-nodes[1].hints:
-			if fmt.Sprint(got) != fmt.Sprint(hint(i)) {
-				t.Fatalf("place %d: hint %+v", i, got)
-			}
-		case <-time.After(Patience):
-			t.Fatalf("hint %d did not come", i)
+		if got := nodes[1].hint(t); fmt.Sprint(got) != fmt.Sprint(hint(i)) {
+			t.Fatalf("place %d: hint %+v", i, got)
 		}
 	}
 	if n := len(nodes[0].hints); n != 100 {
@@ -70,13 +64,8 @@ func messagesFindUser(t *testing.T, nodes []*node) {
 		if err := nodes[0].Publish(t.Context(), cluster.Hint{Kind: kind, UserID: "usr_1"}); err != nil {
 			t.Fatalf("publish: %v", err)
 		}
-		select {
-		case got := <-nodes[1].hints:
-			if got.Kind != kind || got.UserID != "usr_1" {
-				t.Errorf("hint %+v, want %s", got, kind)
-			}
-		case <-time.After(Patience):
-			t.Fatalf("%s did not come", kind)
+		if got := nodes[1].hint(t); got.Kind != kind || got.UserID != "usr_1" {
+			t.Errorf("hint %+v, want %s", got, kind)
 		}
 	}
 }
@@ -106,21 +95,13 @@ func sendingCounts(t *testing.T, nodes []*node) {
 }
 
 func sendingCountsAll(t *testing.T, nodes []*node) {
-	nodes[1].Report("usr_1", "ses_a", 2)
-	nodes[1].want(t, "usr_1", "ses_a", online(2))
-	nodes[0].Report("usr_1", "ses_a", 1)
-	nodes[1].want(t, "usr_1", "ses_a", online(3))
+	threeOverTwo(t, nodes)
 	for _, n := range nodes {
 		send(t, n, 3)
 	}
 	for range 2 {
-		select {
-		case got := <-nodes[1].hints:
-			if got.SessionID != "ses_a" || string(got.Body) != `{}` {
-				t.Errorf("hint %+v", got)
-			}
-		case <-time.After(Patience):
-			t.Fatal("a hint did not come")
+		if got := nodes[1].hint(t); got.SessionID != "ses_a" || string(got.Body) != `{}` {
+			t.Errorf("hint %+v", got)
 		}
 	}
 }

@@ -109,6 +109,18 @@ func (n *node) next(t *testing.T) presence.Change {
 	}
 }
 
+// hint is the next hint this node has.
+func (n *node) hint(t *testing.T) cluster.Hint {
+	t.Helper()
+	select {
+	case h := <-n.hints:
+		return h
+	case <-time.After(Patience):
+		t.Fatal("no hint came")
+		return cluster.Hint{}
+	}
+}
+
 // want demands the next changes of a session, whose seqs go up by one.
 func (n *node) want(t *testing.T, user, session string, steps ...presence.State) (last int64) {
 	t.Helper()

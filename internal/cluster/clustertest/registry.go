@@ -126,11 +126,17 @@ func reportsRace(t *testing.T, nodes []*node) {
 	}
 }
 
-func countsAddUp(t *testing.T, nodes []*node) {
+// threeOverTwo gives a session two connections on the first node and one on the second.
+func threeOverTwo(t *testing.T, nodes []*node) {
+	t.Helper()
 	nodes[0].Report("usr_1", "ses_a", 2)
 	nodes[0].want(t, "usr_1", "ses_a", online(2))
 	nodes[1].Report("usr_1", "ses_a", 1)
 	nodes[0].want(t, "usr_1", "ses_a", online(3))
+}
+
+func countsAddUp(t *testing.T, nodes []*node) {
+	threeOverTwo(t, nodes)
 	for i, n := range nodes {
 		if got := presenceOf(t, n, "usr_1")["ses_a"].Connections; got != 3 {
 			t.Errorf("node %d counts %d, want 3", i, got)

@@ -67,11 +67,10 @@ func (l *letter) done(text string, err error) {
 func (o *outbox) put(l letter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.line != nil && len(o.queue) == 0 && o.line.free(l):
-		o.writeLocked([]letter{l})
+	if o.writeNowLocked(l) {
 		return true
-	case len(o.queue) >= mostHints:
+	}
+	if len(o.queue) >= mostHints {
 		o.lost++
 		return false
 	}
@@ -86,6 +85,10 @@ func (o *outbox) put(l letter) bool {
 func (o *outbox) writeNow(batch []letter) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.writeNowLocked(batch...)
+}
+
+func (o *outbox) writeNowLocked(batch ...letter) bool {
 	if o.line == nil || len(o.queue) > 0 || !o.line.free(batch...) {
 		return false
 	}
@@ -151,7 +154,8 @@ func (o *outbox) probe(channel, message string) bool {
 	return o.hasLine() && o.put(letter{channel: channel, message: message})
 }
 
-// answered takes the answer to the next hint of the line, which is lost if that is an error that lasts.
+// answered takes the answer to the next letter of the line: a hint whose script was not known is to be sent again, and is
+// lost if that is an error that lasts.
 func (o *outbox) answered(l *line, text string, err error) (one letter, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -159,8 +163,8 @@ func (o *outbox) answered(l *line, text string, err error) (one letter, ok bool)
 		return one, false
 	}
 	one = l.answered()
-	if unknown(err) && !one.again && one.command == nil {
-		return one, true // to be sent again
+	if one.again = unknown(err) && !one.again && one.command == nil; one.again {
+		return one, true
 	}
 	if err != nil && one.command == nil {
 		o.lost++
@@ -287,11 +291,10 @@ func (c *Cluster) Send(ctx context.Context, h cluster.Hint) (connections int, er
 	heard := make(chan answer, 1)
 	l := c.letter(h)
 	l.answer = heard
-	able := c.able()
 	if err := c.post(l); err != nil {
 		return here, err
 	}
-	if !able {
+	if !c.able() {
 		return here, cluster.ErrPartial
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

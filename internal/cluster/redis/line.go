@@ -195,13 +195,12 @@ func (c *Cluster) hearAnswers(l *line, answers *bufio.Reader) {
 			return
 		}
 		one, ok := c.out.answered(l, text, err)
-		if !ok {
+		switch {
+		case !ok:
 			return
-		}
-		if unknown(err) && !one.again && one.command == nil {
-			one.again = true
+		case one.again:
 			unsent = append(unsent, one)
-		} else {
+		case one.command == nil: // else whoever waits for the answer has it
 			c.note("hints cannot be sent", err)
 		}
 		if answers.Buffered() > 0 {

@@ -121,21 +121,22 @@ func (c *Cluster) write(batch []entry) (failed []entry, err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, writeTimeout)
 	defer cancel()
 	id, commands := c.id(), [][]string(nil)
-	for _, e := range batch {
-		commands = append(commands, c.commands(id, e)...)
+	counts := make([]int, len(batch)) // of commands
+	for i, e := range batch {
+		own := c.commands(id, e)
+		commands, counts[i] = append(commands, own...), len(own)
 	}
 	errs, ok := c.byLine(ctx, commands)
 	if !ok {
 		errs = c.byPipeline(ctx, commands)
 	}
-	for _, e := range batch {
-		n := e.count()
-		if trouble := cmp.Or(errs[:n]...); trouble != nil {
+	for i, e := range batch {
+		if trouble := cmp.Or(errs[:counts[i]]...); trouble != nil {
 			failed, err = append(failed, e), trouble
 		} else {
 			c.held.written(e)
 		}
-		errs = errs[n:]
+		errs = errs[counts[i]:]
 	}
 	return failed, err
 }
@@ -183,15 +184,7 @@ func (c *Cluster) byPipeline(ctx context.Context, commands [][]string) (errs []e
 // of the clock that they began with, by microseconds.
 const stepBatch = 4
 
-func (e entry) count() int {
-	n := (len(e.steps) + stepBatch - 1) / stepBatch
-	if e.gone {
-		n++
-	}
-	return n
-}
-
-// commands are those of an entry: as many as it counts.
+// commands are those of an entry.
 func (c *Cluster) commands(id string, e entry) (all [][]string) {
 	part := partOf(e.user)
 	user, index, totals := c.names.user(e.user), c.names.index(part, id), c.names.totals(part)
